@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration file as data. Parsed whole, validated whole, never changed afterwards; a bad file
+ * yields every error it has and no config. Strings are owned by the struct. Durations in ms, rates per
+ * second, shares of SHARE_ONE. Every number has its default filled in.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "addr.h"
+#include "view.h"
+
+enum check_kind {
+	CHECK_NONE,
+	CHECK_TCP,  /* connection established */
+	CHECK_HTTP, /* GET path, status within expect */
+	CHECK_UDP,  /* payload sent, any reply (or the expected bytes) */
+	CHECK_ICMP, /* echo answered */
+};
+
+/* check: of a service, and of an endpoint that overrides it. */
+struct config_check {
+	enum check_kind kind;
+	uint32_t interval_ms, timeout_ms;
+	uint32_t rise, fall; /* consecutive results that change the state */
+	uint16_t port;	     /* 0: the endpoint's */
+	char *path, *host;   /* http */
+	uint16_t expect_first, expect_last; /* http status */
+	uint8_t *payload;    /* udp request: text, or hex: */
+	size_t payload_len;
+	uint8_t *expect;     /* udp: what the reply must start with; NULL: any */
+	size_t expect_len;
+};
+
+/* mirror: of a service, and of an endpoint that overrides it. */
+struct config_mirror {
+	uint32_t share;	  /* of flows */
+	uint32_t shadows; /* copies go to the first so many shadows */
+	uint32_t pps;	  /* of all lcores; 0: no limit */
+	uint64_t bps;	  /* bits/s */
+};
+
+struct config_endpoint {
+	char *name; /* unique in its service */
+	struct ip_addr addr;
+	uint16_t port;	 /* 0: the service's */
+	uint32_t weight; /* default 100; 0 for one that is only a shadow of others */
+	char *zone;	 /* "" if none */
+	char **shadow;	 /* names of endpoints of the same service, in order of preference */
+	size_t shadow_count;
+	uint32_t shift;
+	bool drain;
+	struct config_mirror mirror;
+	struct config_check check;
+	int line; /* where it stands, for errors found later */
+};
+
+struct config_cohort {
+	struct ip_prefix source;
+	bool to_shadow;
+};
+
+enum established_policy {
+	ESTABLISHED_KEEP,	 /* stay until they end */
+	ESTABLISHED_RESET_AFTER, /* are reset once a shift is complete (100 %) */
+};
+
+enum down_policy {
+	DOWN_RESET, /* TCP flows of an endpoint that went down are reset towards the client at once */
+	DOWN_KEEP,  /* and left alone */
+};
+
+struct config_service {
+	char *name; /* unique */
+	struct ip_addr addr;
+	uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP */
+	uint16_t port_first, port_last;
+	enum forward_mode forward;
+	enum hash_input hash;
+	bool per_request;
+	bool adopt;
+	enum established_policy established;
+	enum down_policy down;
+	struct config_cohort *cohort;
+	size_t cohort_count;
+	struct config_endpoint *endpoint;
+	size_t endpoint_count;
+	int line;
+};
+
+struct config_route {
+	struct ip_prefix to;
+	struct ip_addr via;
+};
+
+/* A logical port. Several may share a device, each with its own VLAN. */
+struct config_port {
+	char *name;
+	char *device; /* PCI address or DPDK vdev arguments */
+	uint16_t queues;
+	uint16_t mtu;
+	uint16_t vlan; /* 0: untagged */
+	struct ip_prefix *address;
+	size_t address_count;
+	struct config_route *route;
+	size_t route_count;
+	struct ip_addr gateway4, gateway6; /* none: no default route through this port */
+	int line;
+};
+
+struct config_limits {
+	uint32_t flows;		  /* of all lcores */
+	uint32_t services, endpoints;
+	uint32_t local_addresses; /* per family */
+	uint32_t fragments;	  /* packets in reassembly, per lcore */
+	uint32_t mbufs;		  /* buffers per lane; 0: computed from queues and flows in use */
+	uint32_t neighbours;
+	uint32_t events;	  /* kept for `events` */
+};
+
+struct config_gateway {
+	unsigned *lcore; /* CPUs that forward */
+	size_t lcore_count;
+	unsigned main_lcore;
+	uint32_t idle_sleep_us;
+	bool hugepages;	      /* false: --no-huge */
+	uint32_t memory_mb;   /* for DPDK; 0: computed from the limits */
+	char *file_prefix;
+	char *api;	      /* path of the UNIX socket */
+	char *state_file;     /* runtime state kept across restarts; "" for none */
+	uint64_t hash_seed;
+	uint32_t fragment_ms;
+};
+
+struct config {
+	char *file;
+	struct config_gateway gateway;
+	struct config_limits limits;
+	struct view_timeouts timeouts;
+	struct config_port *port;
+	size_t port_count;
+	struct ip_addr *local; /* local_addresses, both families */
+	size_t local_count;
+	struct config_service *service;
+	size_t service_count;
+};
+
+/* Where errors go: one line each, "FILE:LINE: KEY: VALUE: what is wrong; what to do". */
+struct config_errors {
+	char **line;
+	size_t count;
+};
+
+/* Reads and validates. NULL if there was any error; all of them are then in `errors`. `errors` must be
+ * zeroed by the caller and freed with config_errors_free in any case (it may hold warnings). */
+struct config *config_load(const char *file, struct config_errors *errors);
+struct config *config_parse(const char *text, size_t len, const char *name, struct config_errors *errors);
+void config_free(struct config *config);
+
+void config_errors_add(struct config_errors *errors, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void config_errors_free(struct config_errors *errors);
+
+/* Writes the effective configuration, defaults included, as YAML that config_parse reads back to the same. */
+int config_print(const struct config *config, FILE *out);
+
+bool config_equal(const struct config *a, const struct config *b);
+
+/* What in `to` cannot be taken over from `from` without a restart (ports, lcores, limits, ...): adds one error
+ * for each, by name; true if there is none. */
+bool config_reloadable(const struct config *from, const struct config *to, struct config_errors *errors);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The daemon's parts, and how they hang together:
+ *
+ *   config -> registry -> publish -> dataplane
+ *               ^  ^                    |
+ *      health --+  +-- neighbour <------+ punted packets
+ *         ^-- passive signals <---------+ events
+ *   api -> registry, flows, collect
+ *
+ * One thread (loop.h) owns all of it.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "config.h"
+#include "dataplane.h"
+#include "journal.h"
+#include "loop.h"
+#include "publish.h"
+#include "registry.h"
+
+struct api;
+struct collector;
+struct filter;
+struct flow_lister;
+struct health;
+struct neighbours;
+
+struct gateway {
+	struct loop *loop;
+	struct journal *journal;
+	struct registry *registry;
+	struct dataplane *dataplane;
+	struct publisher *publisher;
+	struct neighbours *neighbours; /* neighbour.h */
+	struct health *health;	       /* health.h */
+	struct filter *filter;	       /* filter.h: XDP and tc programs of kernel-owned interfaces */
+	struct collector *collector;   /* collect.h */
+	struct flow_lister *flows;     /* flow_lister.h */
+	struct api *api;	       /* api.h */
+	struct device device[DATAPLANE_PORTS_MAX];
+	uint32_t device_count;
+	struct view_port port[DATAPLANE_PORTS_MAX]; /* logical ports, in the order of the configuration */
+	uint32_t port_count;
+	const char *config_file;
+	uint64_t started_ms;	       /* wall clock */
+};
+
+/* Reads the configuration again and puts it in force; errors name what was refused. 0 or -EINVAL. */
+int gateway_reload(struct gateway *g, struct config_errors *errors);
+
+/* Publishes what changed, and saves the runtime state if it did. Call after any change of the registry. */
+void gateway_apply(struct gateway *g);

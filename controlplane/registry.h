@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the control thread knows of services and endpoints: the configuration, what an operator or a policy
+ * set at run time, health and neighbours; and the stable ids. It builds the blocks of the view from that;
+ * publish.c puts them in force. Control thread only.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "config.h"
+#include "dataplane.h"
+
+enum setting_source {
+	SETTING_FILE,	/* as the configuration says */
+	SETTING_RUNTIME, /* set since, by an operator or a policy */
+};
+
+/* Health of an endpoint as the checks and the passive signals have it. */
+enum health_state {
+	HEALTH_UNKNOWN, /* not checked yet: counts as up if it has no check, else as down until the first result */
+	HEALTH_UP,
+	HEALTH_DOWN,
+};
+
+struct service;
+
+struct endpoint {
+	uint32_t eid;
+	struct service *service;
+	const struct config_endpoint *config; /* of the configuration in force */
+	enum health_state health;
+	char health_reason[96];
+	uint64_t health_since_ms; /* wall clock, ms since 1970 */
+	bool resolved;
+	struct view_l2 l2;
+	uint16_t epoch;
+	uint32_t shift;
+	struct config_mirror mirror;
+	bool drain;
+	enum setting_source shift_source, mirror_source, drain_source;
+	struct endpoint **shadow;
+	size_t shadow_count;
+};
+
+struct service {
+	uint32_t sid;
+	const struct config_service *config;
+	struct endpoint **endpoint; /* in the order of the configuration */
+	size_t endpoint_count;
+};
+
+struct registry;
+
+/* Takes ownership of `config`, which must have been validated. `lcores` divides the mirror budgets. NULL when
+ * out of memory. */
+struct registry *registry_create(struct config *config, uint32_t lcores);
+void registry_free(struct registry *r);
+
+const struct config *registry_config(const struct registry *r);
+
+/* Replaces the configuration (takes ownership; frees the old one): services and endpoints of the same name keep
+ * their ids, their health, and the runtime settings whose key the file did not change. */
+int registry_reload(struct registry *r, struct config *config);
+
+size_t registry_service_count(const struct registry *r);
+struct service *registry_service_at(struct registry *r, size_t i); /* in the order of the configuration */
+struct service *registry_service_by_name(struct registry *r, const char *name);
+struct endpoint *registry_endpoint_by_name(struct registry *r, const char *service, const char *endpoint);
+struct endpoint *registry_endpoint_by_id(struct registry *r, uint32_t eid);
+struct service *registry_service_by_id(struct registry *r, uint32_t sid);
+uint32_t registry_endpoint_limit(const struct registry *r);
+
+/* Changes; each marks what must be rebuilt, and takes effect with the next publish_run(). `shift` must have a shadow
+ * to go to (-ENOENT). set_down bumps the epoch, so that live flows move or end. */
+int registry_set_shift(struct registry *r, struct endpoint *e, uint32_t shift, enum setting_source source);
+int registry_set_mirror(struct registry *r, struct endpoint *e, const struct config_mirror *mirror,
+	enum setting_source source);
+int registry_set_drain(struct registry *r, struct endpoint *e, bool drain, enum setting_source source);
+int registry_set_weight(struct registry *r, struct endpoint *e, uint32_t weight); /* until the next reload */
+void registry_set_health(struct registry *r, struct endpoint *e, enum health_state health, const char *reason);
+void registry_set_neighbour(struct registry *r, struct endpoint *e, const struct view_l2 *l2_or_null, uint16_t mtu);
+
+/* Moves live flows off the endpoint now (epoch), without marking it down: understudyctl failover. */
+void registry_fail_over(struct registry *r, struct endpoint *e);
+
+/* The settings that differ from the file, to be kept across restarts; and back. Unknown names are ignored. */
+json_t *registry_state(const struct registry *r);
+int registry_restore(struct registry *r, const json_t *state);
+
+/* Builds a view of all that changed since the last one, sharing the rest; NULL if nothing changed, or out of memory
+ * (errno ENOMEM; tried again next time). Ports and addresses: see registry_set_ports. */
+struct view *registry_build_view(struct registry *r);
+/* Gives back what a view, that no lcore uses any more, held. */
+void registry_release_view(struct registry *r, const struct view *view);
+
+/* Logical ports and their addresses, as opened; copied. Call before the first build. */
+int registry_set_ports(struct registry *r, const struct view_port *ports, uint32_t count);
+
+/* Flows that still name an endpoint's id: asked before an id is reused. */
+typedef uint64_t (*registry_active_flows)(void *arg, uint32_t eid);
+void registry_set_active_flows(struct registry *r, registry_active_flows fn, void *arg);
+
+/* Local addresses by their stable index (retired ones included; `active` tells); for the filter and explain. */
+size_t registry_local_count(const struct registry *r, int family);
+struct ip_addr registry_local_at(const struct registry *r, int family, size_t index, bool *active);

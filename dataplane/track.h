@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a flow's packets tell: its TCP state, and the measurements of its legs. Pure: no clock, no I/O;
+ * time is an argument. One struct per flow, one cache line, owned by the flow's lcore.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "counters.h"
+#include "message.h"
+
+/* One direction of a TCP flow: what was sent from that side. */
+struct track_side {
+	uint32_t next;	/* highest sequence number sent, plus one */
+	uint32_t ack;	/* highest acknowledgement sent */
+};
+
+struct track {
+	struct track_side client, server;
+	uint32_t begun_ms;
+	uint32_t last_ms;	/* last packet in either direction: what timeouts count from */
+	uint32_t request_us;	/* when the open request began (or the SYN, or its answer, was seen) */
+	uint32_t reply_us;	/* the last request-to-reply time, for jitter */
+	uint32_t packets_to, packets_from;
+	uint64_t bytes_to;
+	uint8_t state;		/* enum flow_state */
+	uint8_t flags;		/* private to track.c */
+	uint8_t unanswered;	/* UDP: requests without a reply, saturating */
+	uint8_t pad[5];
+	uint64_t bytes_from;
+};
+
+_Static_assert(sizeof(struct track) == 64, "one cache line");
+
+/* What track needs of a packet, both protocols. Numbers in host order. */
+struct track_packet {
+	uint8_t protocol;
+	uint8_t tcp_flags;
+	uint16_t window;
+	uint32_t seq, ack;
+	uint32_t payload_len;
+	uint32_t frame_len;
+};
+
+/* What the packet means to the flow. Bits. */
+enum track_news {
+	TRACK_REFUSED = 1 << 0,	  /* the endpoint answered the SYN with a reset */
+	TRACK_REPLY = 1 << 1,	  /* first reply to an open UDP request: a per_request flow may end */
+	TRACK_CLOSED = 1 << 2,	  /* the flow entered FLOW_CLOSING with this packet */
+};
+
+struct track_time {
+	uint32_t ms, us; /* of the burst; both wrap */
+};
+
+/* Begins a flow with its first packet (which must then also be passed to track_from_client). `adopted`:
+ * a TCP flow taken over in mid-stream. Counts flows_new on the server leg. */
+void track_begin(struct track *t, uint8_t protocol, bool adopted, struct track_time now, struct endpoint_counters *c);
+
+/* A packet from the client, forwarded to the endpoint; and one from the endpoint, forwarded to the client.
+ * Both update t and count on LEG_SERVER and LEG_CLIENT of `c`. Return bits of enum track_news. */
+unsigned track_from_client(struct track *t, const struct track_packet *p, struct track_time now,
+	struct endpoint_counters *c);
+unsigned track_from_server(struct track *t, const struct track_packet *p, struct track_time now,
+	struct endpoint_counters *c);
+
+/* A client's SYN that must start a new flow in place of this one: the old is closing, or was never answered
+ * and the SYN is not a retransmission. */
+bool track_is_reuse(const struct track *t, const struct track_packet *p);
+
+/* Ends the flow: counts flows_closed, requests still unanswered, an unanswered connect. */
+void track_end(struct track *t, uint8_t protocol, struct endpoint_counters *c);
+
+/* The time after last_ms when the flow ends, by its state. */
+uint32_t track_timeout_ms(const struct track *t, const struct view_timeouts *timeouts);
+
+/* Sequence number of a reset that the client (resp. the endpoint) accepts: RFC 5961, 3.2. */
+uint32_t track_reset_seq_to_client(const struct track *t);
+uint32_t track_reset_seq_to_server(const struct track *t);
