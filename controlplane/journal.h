@@ -23,7 +23,7 @@ void journal_add(struct journal *j, enum journal_level level, const char *kind, 
 	const char *endpoint, const char *format, ...) __attribute__((format(printf, 6, 7)));
 
 /* Events with a number greater than `after`, oldest first, at most `max`: array of {number, time, level, kind, service,
- * endpoint, text}. New reference. */
+ * endpoint, text}; time in ms since 1970, level "error" to "debug". New reference. */
 json_t *journal_since(const struct journal *j, uint64_t after, uint32_t max);
 uint64_t journal_last(const struct journal *j);
 

@@ -22,12 +22,15 @@ void loop_unwatch(struct loop_watch *w); /* NULL is fine; safe inside any callba
 /* A timer, first after first_ms, then every period_ms (0: once, and the watch is gone by itself after fn). */
 struct loop_watch *loop_timer(struct loop *l, uint32_t first_ms, uint32_t period_ms, loop_fn fn, void *arg);
 
-/* A signal, blocked for the process and delivered here. */
+/* A signal, blocked for the calling thread (and those it makes later) and delivered here. */
 struct loop_watch *loop_signal(struct loop *l, int signo, loop_fn fn, void *arg);
 
 /* Runs until loop_stop(). 0 or -errno. */
 int loop_run(struct loop *l);
 void loop_stop(struct loop *l);
+
+/* Periods of timers that passed before the one before them was served. */
+uint64_t loop_overruns(const struct loop *l);
 
 uint64_t loop_now_ms(void);   /* monotonic */
 uint64_t loop_wall_ms(void);  /* since 1970 */
