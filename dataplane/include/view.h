@@ -70,7 +70,8 @@ struct view_endpoint {
 	uint32_t shadow[VIEW_SHADOWS_MAX];
 	uint32_t zone;
 	struct ip_addr ip;
-	uint8_t pad1[24];
+	uint32_t weight;	  /* as in the service's Maglev table */
+	uint8_t pad1[20];
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct view_endpoint) == 128, "two cache lines");
@@ -156,6 +157,12 @@ struct view {
 	const struct view_service *const *service;
 	const struct view_page *const *page;
 	const struct view_port *port;
+
+	/* Sources of fullnat flows, by their stable index; "none" where an index is not in use. New flows take
+	 * one from active addresses alone: a retired one only serves the flows it has. */
+	uint32_t local4_count, local6_count;
+	const struct ip_addr *local4, *local6;
+	const uint8_t *local4_active, *local6_active; /* 1 or 0 */
 };
 
 /* `eid` must come from this view, or be below page_count * VIEW_PAGE_SIZE. */
