@@ -36,7 +36,8 @@ struct classifier_input {
 struct classifier *classifier_build(const struct classifier_input *in);
 void classifier_free(struct classifier *c);
 
-/* Any thread that holds the view. */
+/* Any thread that holds the view. An address that is more than one thing is told as a service's before a
+ * local, and as that before a port's own. */
 struct address_entry classifier_address(const struct classifier *c, const struct ip_addr *addr);
 
 /* sid of the service of (address, protocol, port in host order), or -1. */
