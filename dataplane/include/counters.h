@@ -115,14 +115,15 @@ enum leg {
 	X(connects_unanswered, "TCP: half-open flow that timed out without any answer") \
 	X(requests, "requests begun: UDP datagrams; TCP: first data towards the server after data from it") \
 	X(replies, "requests of which the first byte of the reply came") \
-	X(reply_us, "sum of the times from request to first byte of reply") \
-	X(jitter_us, "sum of |difference| between consecutive reply times (RFC 3550, 6.4.1)") \
+	X(replies_timed, "of replies, those whose time is known: all but some of overlapping UDP requests") \
+	X(reply_us, "sum of these times, from request to first byte of reply") \
+	X(jitter_us, "sum of |difference| between consecutive timed replies of the endpoint (RFC 3550, 6.4.1)") \
 	X(unanswered, "requests given up without a reply") \
-	X(segments_to, "TCP segments with data to the far end") \
-	X(segments_from, "TCP segments with data from the far end") \
+	X(segments_to, "TCP segments with data, SYN or FIN to the far end") \
+	X(segments_from, "TCP segments with data, SYN or FIN from the far end") \
 	X(retransmitted_to, "of segments_to, those sent before: lost beyond the gateway on this leg") \
 	X(retransmitted_from, "of segments_from, those seen before: lost on the other leg") \
-	X(gaps_from, "of segments_from, those past a hole: lost between the far end and the gateway") \
+	X(gaps_from, "TCP segments missing from the far end, by the holes in its numbers: lost before the gateway") \
 	X(resets_from, "TCP resets from the far end") \
 	X(zero_windows_from, "TCP segments from the far end that close its window") \
 	X(unreachable, "ICMP unreachable about packets to the far end")
@@ -167,10 +168,13 @@ enum leg_histogram {
 	HISTOGRAM_COUNT
 };
 
-/* All that one lcore keeps for one endpoint. */
+/* All that one lcore keeps for one endpoint. What LEG_CLIENT has in common with LEG_SERVER (flows, packets,
+ * bytes, segments, retransmissions: what came from one went to the other) is counted on LEG_SERVER alone:
+ * read legs with leg_read(). */
 struct endpoint_counters {
 	struct leg_counters leg[LEG_COUNT];
 	struct histogram histogram[LEG_COUNT][HISTOGRAM_COUNT];
+	uint32_t last_reply_us[LEG_COUNT]; /* for jitter; the lcore's own */
 };
 
 /* One logical port, as one lcore counts it. */
@@ -202,6 +206,9 @@ histogram_add(struct histogram *h, uint32_t us)
 
 	__atomic_store_n(c, *c + 1, __ATOMIC_RELAXED);
 }
+
+/* One leg as another thread may see it, LEG_CLIENT completed from LEG_SERVER. */
+void leg_read(const struct endpoint_counters *c, enum leg leg, struct leg_counters *out);
 
 /* Names and explanations of the above, in the order of the lists; they are the names that the API, the
  * telemetry and /metrics use. */

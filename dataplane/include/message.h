@@ -36,7 +36,7 @@ enum flow_state {
 	FLOW_FREE,
 	FLOW_HALF_OPEN,	  /* TCP: SYN seen, handshake not complete */
 	FLOW_ESTABLISHED, /* TCP: handshake complete, or adopted */
-	FLOW_CLOSING,	  /* TCP: a reset, or a FIN from both sides, or from one and nothing since */
+	FLOW_CLOSING,	  /* TCP: a reset, or a FIN from both sides */
 	FLOW_UNANSWERED,  /* UDP: no reply yet */
 	FLOW_ANSWERED,	  /* UDP: replies came */
 	FLOW_STATE_COUNT
