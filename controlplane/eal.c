@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BYTES_PER_FLOW 384u /* both directions and the index */
+#define BYTES_PER_ENDPOINT 4608u /* counters and histograms of three legs */
+#define BYTES_PER_MBUF 2560u /* data room, headroom, headers */
+#define MBUFS_PER_LANE 16384u /* where `mbufs` leaves it to the driver */
+#define MEMORY_BASE_MB 128u /* rings, drivers, views' messages */
+#define HUGEPAGES_DIR "/sys/kernel/mm/hugepages"
+
+unsigned
+eal_lcore(unsigned n)
+{
+	return n + 1;
+}
+
+static unsigned
+lane_count(const struct config *config)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < config->port_count; i++)
+		n += config->port[i].queues;
+	return n;
+}
+
+unsigned
+eal_memory_mb(const struct config *config)
+{
+	const struct config_limits *l = &config->limits;
+	uint64_t bytes;
+
+	if (config->gateway.memory_mb != 0)
+		return config->gateway.memory_mb;
+	bytes = (uint64_t)l->flows * BYTES_PER_FLOW;
+	bytes += (uint64_t)l->endpoints * BYTES_PER_ENDPOINT * config->gateway.lcore_count;
+	bytes += (uint64_t)lane_count(config) * (l->mbufs != 0 ? l->mbufs : MBUFS_PER_LANE) *
+			BYTES_PER_MBUF;
+	return MEMORY_BASE_MB + (unsigned)(bytes >> 20);
+}
+
+static bool
+is_vdev(const char *device)
+{
+	return strncmp(device, "net_", 4) == 0 || strncmp(device, "eth_", 4) == 0;
+}
+
+static bool
+any_pci(const struct config *config)
+{
+	for (size_t i = 0; i < config->port_count; i++)
+		if (!is_vdev(config->port[i].device))
+			return true;
+	return false;
+}
+
+static int __attribute__((format(printf, 2, 3)))
+add(struct eal_arguments *a, const char *format, ...)
+{
+	size_t room = sizeof(a->text) - a->used;
+	va_list args;
+	int n;
+
+	if (a->count + 1 >= EAL_ARGUMENTS_MAX)
+		return -E2BIG;
+	va_start(args, format);
+	n = vsnprintf(a->text + a->used, room, format, args);
+	va_end(args);
+	if (n < 0 || (size_t)n >= room)
+		return -E2BIG;
+	a->argument[a->count++] = a->text + a->used;
+	a->argument[a->count] = NULL;
+	a->used += (size_t)n + 1;
+	return 0;
+}
+
+/* "0@main,1@cpu,2@cpu...": DPDK's ids count up, whatever the CPUs' numbers are. */
+static int
+add_lcores(struct eal_arguments *a, const struct config_gateway *g)
+{
+	char text[1024];
+	size_t used = (size_t)snprintf(text, sizeof(text), "--lcores=0@%u", g->main_lcore);
+
+	for (unsigned i = 0; i < g->lcore_count && used < sizeof(text); i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, ",%u@%u", eal_lcore(i),
+				g->lcore[i]);
+	return used < sizeof(text) ? add(a, "%s", text) : -E2BIG;
+}
+
+static int
+add_devices(struct eal_arguments *a, const struct config *config)
+{
+	int ret = 0;
+
+	if (!any_pci(config))
+		return add(a, "--no-pci");
+	for (size_t i = 0; i < config->port_count && ret == 0; i++)
+		if (!is_vdev(config->port[i].device))
+			ret = add(a, "--allow=%s", config->port[i].device);
+	return ret;
+}
+
+/* Each process has a prefix of its own, else two gateways on a machine would share memory files. */
+static int
+add_prefix(struct eal_arguments *a, const char *prefix)
+{
+	if (prefix != NULL && prefix[0] != '\0')
+		return add(a, "--file-prefix=%s", prefix);
+	return add(a, "--file-prefix=understudy-%d", (int)getpid());
+}
+
+static int
+add_memory(struct eal_arguments *a, const struct config *config, bool hugepages)
+{
+	int ret = 0;
+
+	if (hugepages)
+		return config->gateway.memory_mb != 0 ? add(a, "-m%u", config->gateway.memory_mb)
+						      : 0;
+	ret |= add(a, "--no-huge");
+	ret |= add(a, "--no-shconf");
+	ret |= add(a, "-m%u", eal_memory_mb(config));
+	return ret == 0 ? 0 : -E2BIG;
+}
+
+int
+eal_arguments_build(const struct config *config, bool hugepages, struct eal_arguments *out)
+{
+	int ret = 0;
+
+	out->count = 0;
+	out->used = 0;
+	ret |= add(out, "understudyd");
+	ret |= add_lcores(out, &config->gateway);
+	ret |= add(out, "--main-lcore=0");
+	ret |= add_devices(out, config);
+	ret |= add_prefix(out, config->gateway.file_prefix);
+	ret |= add_memory(out, config, hugepages);
+	ret |= add(out, "--telemetry");
+	ret |= add(out, "--log-level=warning");
+	return ret == 0 ? 0 : -E2BIG;
+}
+
+/* Free hugepages of one size, in MB. `name` is "hugepages-2048kB". */
+static unsigned long
+free_of_size_mb(const char *name)
+{
+	char path[256];
+	unsigned long kb = 0, pages = 0;
+	FILE *f;
+
+	if (sscanf(name, "hugepages-%lukB", &kb) != 1)
+		return 0;
+	snprintf(path, sizeof(path), HUGEPAGES_DIR "/%s/free_hugepages", name);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%lu", &pages) != 1)
+		pages = 0;
+	fclose(f);
+	return pages * kb / 1024;
+}
+
+static unsigned long
+free_hugepages_mb(void)
+{
+	DIR *dir = opendir(HUGEPAGES_DIR);
+	unsigned long mb = 0;
+	struct dirent *e;
+
+	if (dir == NULL)
+		return 0;
+	while ((e = readdir(dir)) != NULL)
+		mb += free_of_size_mb(e->d_name);
+	closedir(dir);
+	return mb;
+}
+
+/* Hugepages if they are wanted and enough are free; says what is given up without them. */
+static bool
+decide_hugepages(const struct config *config, struct journal *journal)
+{
+	static const char without[] = "DPDK uses plain memory: packets cost more, and dpdk-dumpcap "
+				      "and dpdk-proc-info cannot attach";
+	unsigned long mb = free_hugepages_mb();
+	unsigned wanted = eal_memory_mb(config);
+
+	if (!config->gateway.hugepages) {
+		journal_add(journal, JOURNAL_WARNING, "memory", NULL, NULL,
+				"`hugepages: false`: %s", without);
+		return false;
+	}
+	if (mb >= wanted)
+		return true;
+	journal_add(journal, JOURNAL_WARNING, "memory", NULL, NULL,
+			"%lu MB of hugepages are free, about %u MB are needed (sysctl "
+			"vm.nr_hugepages=%u): %s",
+			mb, wanted, wanted / 2 + 1, without);
+	return false;
+}
+
+static const char *
+advice(int error)
+{
+	switch (error) {
+	case EACCES:
+	case EPERM:
+		return "run as root, or make the hugepage directory and the runtime directory "
+		       "writable";
+	case EALREADY:
+	case EAGAIN:
+		return "another process uses the same `file_prefix`; set one that is unique";
+	case ENOMEM:
+		return "provide more hugepages (vm.nr_hugepages), or set `hugepages: false`";
+	default:
+		return "see the lines that begin with EAL above; check `lcores` and `main_lcore` "
+		       "against `lscpu -e`, and the "
+		       "devices against `dpdk-devbind.py --status`";
+	}
+}
+
+int
+eal_start(const struct config *config, struct journal *journal, char *error, size_t error_size)
+{
+	/* DPDK keeps pointers into its arguments. */
+	static struct eal_arguments arguments;
+	int ret = eal_arguments_build(config, decide_hugepages(config, journal), &arguments);
+
+	if (ret < 0) {
+		snprintf(error, error_size,
+				"DPDK: too many lcores or PCI devices for its command line");
+		return ret;
+	}
+	if (rte_eal_init(arguments.count, arguments.argument) >= 0)
+		return 0;
+	snprintf(error, error_size, "DPDK cannot start: %s; %s", rte_strerror(rte_errno),
+			advice(rte_errno));
+	return -rte_errno;
+}
+
+void
+eal_stop(void)
+{
+	(void)rte_eal_cleanup();
+}
