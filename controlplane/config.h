@@ -115,7 +115,8 @@ struct config_port {
 struct config_limits {
 	uint32_t flows;		  /* of all lcores */
 	uint32_t services, endpoints;
-	uint32_t local_addresses; /* per family */
+	uint32_t local_addresses; /* per family; default: as many as at start, at least 4 */
+	bool local_addresses_given; /* in the file; no default then */
 	uint32_t fragments;	  /* packets in reassembly, per lcore */
 	uint32_t mbufs;		  /* buffers per lane; 0: computed from queues and flows in use */
 	uint32_t neighbours;
