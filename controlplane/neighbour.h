@@ -7,6 +7,7 @@
 #pragma once
 
 #include "gateway.h"
+#include "route.h"
 
 struct rte_mbuf;
 
@@ -20,17 +21,17 @@ void neighbours_sync(struct neighbours *n);
  * these: the caller keeps it. */
 bool neighbours_input(struct neighbours *n, struct rte_mbuf *frame);
 
-/* Where a packet to `dst` leaves: logical port, next hop and our address there. False: no route. */
-struct route_result {
-	uint16_t port;
-	struct ip_addr next_hop;
-	struct ip_addr source; /* our own address on that port, of dst's family; may be none */
-};
+/* See route_lookup(). */
 bool neighbours_route(const struct neighbours *n, const struct ip_addr *dst, struct route_result *out);
 
 /* Sends an IP packet (mbuf data starts with `headroom` for 14 bytes of Ethernet, already there but unset) to `next_hop`
  * on `port`, resolving it first if need be (a few packets wait). Takes ownership. */
 void neighbours_send(struct neighbours *n, uint16_t port, const struct ip_addr *next_hop, struct rte_mbuf *frame);
 
-/* Rows for the API: array of {address, mac, port, state, age_ms}. New reference. */
+/* Rows for the API: array of {address, mac, port, state, endpoint, age_ms}; mac null while unknown,
+ * endpoint: the next hop of one, age of the state. New
+ * reference. */
 json_t *neighbours_json(const struct neighbours *n);
+
+/* What was counted, by name: object of integers. New reference. */
+json_t *neighbours_counters_json(const struct neighbours *n);
