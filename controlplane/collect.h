@@ -1,21 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the lcores counted, summed: totals, and rates and quantiles over the last intervals. Reads across, never resets.
- * Control thread; telemetry callbacks read the published snapshot.
+ * What the lcores counted, summed: totals, and rates and quantiles over the last interval. Reads across, never
+ * resets. Control thread; telemetry callbacks read the published snapshot (telemetry.h).
+ *
+ * Counts belong to the endpoint that has the id now: what an earlier endpoint counted under a reused id is left
+ * out.
  */
 #pragma once
 
 #include "gateway.h"
 
-struct collector *collector_create(struct gateway *g);
+struct collector *collector_create(struct gateway *g); /* NULL when out of memory */
 void collector_free(struct collector *c);
 
 /* Once a second: takes the differences of the interval. */
 void collector_tick(struct collector *c);
 
-/* Sum over lcores, now. */
+/* Length of the last whole interval in seconds; 0 before the second tick. */
+double collector_seconds(const struct collector *c);
+
+/* Sum over lcores, now. `view_generation` is the oldest that any lcore still uses. */
 void collector_totals(const struct collector *c, struct lcore_counters *out);
 void collector_leg(const struct collector *c, uint32_t eid, enum leg leg, struct leg_counters *out);
+void collector_port(const struct collector *c, uint32_t port, struct port_counters *out);
+
+/* What was added in the last interval: over all lcores, by one of them, and on one logical port. */
+void collector_delta(const struct collector *c, struct lcore_counters *out);
+void collector_lcore_delta(const struct collector *c, uint32_t lcore, struct lcore_counters *out);
+void collector_port_delta(const struct collector *c, uint32_t port, struct port_counters *out);
 
 /* One leg over the last whole interval of about a second. Times in microseconds; NAN where nothing was measured. */
 struct leg_interval {
@@ -28,4 +40,21 @@ struct leg_interval {
 };
 void collector_interval(const struct collector *c, uint32_t eid, enum leg leg, struct leg_interval *out);
 
-uint64_t collector_active_flows(void *collector, uint32_t eid); /* a registry_active_flows */
+/* Has anything been counted on this leg, up to the last tick? */
+bool collector_leg_used(const struct collector *c, uint32_t eid, enum leg leg);
+
+/* Times since the endpoint's beginning, up to now: counts by bucket, 64 bits. */
+struct histogram_total {
+	uint64_t count[HISTOGRAM_BUCKETS];
+};
+void collector_histogram(const struct collector *c, uint32_t eid, enum leg leg, enum leg_histogram kind,
+	struct histogram_total *out);
+
+/* The q-quantile (0..1), interpolated within its bucket; NAN if it is empty. In the histogram's unit. */
+double collector_quantile(const struct histogram *h, double q);
+
+/* p99 of the time from publishing a view to its first use by an lcore, in microseconds; NAN before the first. */
+double collector_view_latency_p99(const struct collector *c);
+
+/* Flows that still name the id, whoever had it. A registry_active_flows; `collector` is a struct collector. */
+uint64_t collector_active_flows(void *collector, uint32_t eid);

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Each tick walks the endpoints of the registry. Of one that moved no packet and no flow since the tick before,
+ * only the first cache line of its legs is read; the rest is read, and memory for it kept, for legs that were
+ * ever used:
+ *
+ *   now (lcores) ──minus previous──> delta, quantiles        previous := now
+ *        └───────minus base───────> totals told              base: what an earlier owner of the id counted
+ */
+#include "collect.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LEG_WORDS (sizeof(struct leg_counters) / sizeof(uint64_t))
+#define SEEN_WORDS 8
+#define LCORE_WORDS (sizeof(struct lcore_counters) / sizeof(uint64_t))
+#define PORT_WORDS (sizeof(struct port_counters) / sizeof(uint64_t))
+
+struct leg_state {
+	struct leg_counters base, previous;
+	struct histogram histogram_previous[HISTOGRAM_COUNT];
+	struct histogram_total total[HISTOGRAM_COUNT]; /* up to the last tick */
+	struct leg_interval interval;
+};
+
+struct slot {
+	uint64_t owner; /* hash of service and endpoint name; 0: none yet */
+	uint64_t seen[2][SEEN_WORDS]; /* of the server's and the shadow's leg, as it stands */
+	struct leg_state *leg[LEG_COUNT]; /* NULL: never used */
+};
+
+struct lcore_state {
+	struct lcore_counters previous, delta;
+};
+
+struct port_state {
+	struct port_counters previous, delta;
+};
+
+struct collector {
+	struct gateway *g;
+	uint64_t tick_ms; /* monotonic, of the last tick; 0: none yet */
+	double seconds;
+	uint32_t lcores;
+	uint32_t slot_count;
+	struct slot *slot; /* by eid */
+	struct lcore_state lcore[DATAPLANE_LCORES_MAX];
+	struct port_state port[DATAPLANE_PORTS_MAX];
+};
+
+/* A struct that is nothing but single-writer counters, added to `sum`. */
+static void
+words_add(void *sum, const void *counters, size_t words)
+{
+	const uint64_t *from = counters;
+	uint64_t *to = sum;
+	size_t i;
+
+	for (i = 0; i < words; i++)
+		to[i] += counter_read(&from[i]);
+}
+
+static void
+words_subtract(void *out, const void *a, const void *b, size_t words)
+{
+	const uint64_t *x = a, *y = b;
+	uint64_t *to = out;
+	size_t i;
+
+	for (i = 0; i < words; i++)
+		to[i] = x[i] - y[i];
+}
+
+static void
+leg_now(const struct collector *c, uint32_t eid, enum leg leg, struct leg_counters *out)
+{
+	struct leg_counters one = {0};
+	uint32_t i;
+
+	memset(out, 0, sizeof(*out));
+	for (i = 0; i < c->lcores; i++) {
+		leg_read(dataplane_endpoint_counters(c->g->dataplane, i, eid), leg, &one);
+		words_add(out, &one, LEG_WORDS);
+	}
+}
+
+static void
+histogram_now(const struct collector *c, uint32_t eid, enum leg leg, enum leg_histogram kind,
+		struct histogram *out)
+{
+	const struct histogram *h;
+	uint32_t i, b;
+
+	memset(out, 0, sizeof(*out));
+	for (i = 0; i < c->lcores; i++) {
+		h = &dataplane_endpoint_counters(c->g->dataplane, i, eid)->histogram[leg][kind];
+		for (b = 0; b < HISTOGRAM_BUCKETS; b++)
+			out->count[b] += __atomic_load_n(&h->count[b], __ATOMIC_RELAXED);
+	}
+}
+
+/* Flows, packets and bytes: the first cache line. Everything else that a leg counts moves along with one of them, at
+ * the latest when its flow ends; and the client's leg moves with the server's. */
+static bool
+leg_moved(const struct collector *c, uint32_t eid, enum leg leg, uint64_t seen[SEEN_WORDS])
+{
+	uint64_t sum[SEEN_WORDS] = {0};
+	uint32_t i;
+
+	for (i = 0; i < c->lcores; i++)
+		words_add(sum, &dataplane_endpoint_counters(c->g->dataplane, i, eid)->leg[leg],
+				SEEN_WORDS);
+	if (!memcmp(sum, seen, sizeof(sum)))
+		return false;
+	memcpy(seen, sum, sizeof(sum));
+	return true;
+}
+
+/* The two counters are read one after the other while an lcore writes both. */
+static uint64_t
+active_of(const struct leg_counters *now)
+{
+	return now->flows_new > now->flows_closed ? now->flows_new - now->flows_closed : 0;
+}
+
+static double
+ratio_or_nan(uint64_t part, uint64_t whole)
+{
+	return whole ? (double)part / (double)whole : NAN;
+}
+
+double
+collector_quantile(const struct histogram *h, double q)
+{
+	double total = 0, below = 0, rank, lower;
+	uint32_t b;
+
+	for (b = 0; b < HISTOGRAM_BUCKETS; b++)
+		total += h->count[b];
+	if (!(total > 0))
+		return NAN;
+	rank = q * total;
+	for (b = 0; b < HISTOGRAM_BUCKETS - 1; b++) {
+		if (h->count[b] && below + h->count[b] >= rank)
+			break;
+		below += h->count[b];
+	}
+	lower = (double)histogram_lower(b);
+	return lower + (rank - below) / h->count[b] * ((double)histogram_lower(b + 1) - lower);
+}
+
+static void
+interval_clear(struct leg_interval *interval, double seconds, uint64_t flows_active)
+{
+	*interval = (struct leg_interval){
+			.seconds = seconds,
+			.flows_active = flows_active,
+			.handshake_p50 = NAN,
+			.handshake_p99 = NAN,
+			.reply_p50 = NAN,
+			.reply_p90 = NAN,
+			.reply_p99 = NAN,
+			.reply_mean = NAN,
+			.reply_jitter = NAN,
+			.loss_to = NAN,
+			.loss_from = NAN,
+	};
+}
+
+/* What the buckets gained since the last tick, mod 2^32. */
+static struct histogram
+histogram_take(const struct collector *c, uint32_t eid, enum leg leg, enum leg_histogram kind,
+		struct leg_state *s) /* five: the state would be looked up twice otherwise */
+{
+	struct histogram now, delta;
+	uint32_t b;
+
+	histogram_now(c, eid, leg, kind, &now);
+	for (b = 0; b < HISTOGRAM_BUCKETS; b++) {
+		delta.count[b] = now.count[b] - s->histogram_previous[kind].count[b];
+		s->total[kind].count[b] += delta.count[b];
+	}
+	s->histogram_previous[kind] = now;
+	return delta;
+}
+
+static void
+interval_times(struct leg_interval *in, const struct histogram *handshake,
+		const struct histogram *reply)
+{
+	const struct leg_counters *d = &in->delta;
+
+	in->handshake_p50 = collector_quantile(handshake, 0.50);
+	in->handshake_p99 = collector_quantile(handshake, 0.99);
+	in->reply_p50 = collector_quantile(reply, 0.50);
+	in->reply_p90 = collector_quantile(reply, 0.90);
+	in->reply_p99 = collector_quantile(reply, 0.99);
+	in->reply_mean = ratio_or_nan(d->reply_us, d->replies_timed);
+	in->reply_jitter = ratio_or_nan(d->jitter_us, d->replies_timed);
+	in->loss_to = ratio_or_nan(d->retransmitted_to, d->segments_to);
+	in->loss_from = ratio_or_nan(d->gaps_from, d->segments_from + d->gaps_from);
+}
+
+static void
+leg_take(struct collector *c, uint32_t eid, enum leg leg, struct leg_state *s)
+{
+	struct histogram handshake, reply;
+	struct leg_counters now, told;
+
+	leg_now(c, eid, leg, &now);
+	words_subtract(&told, &now, &s->base, LEG_WORDS);
+	interval_clear(&s->interval, c->seconds, active_of(&told));
+	words_subtract(&s->interval.delta, &now, &s->previous, LEG_WORDS);
+	handshake = histogram_take(c, eid, leg, HISTOGRAM_HANDSHAKE, s);
+	reply = histogram_take(c, eid, leg, HISTOGRAM_REPLY, s);
+	interval_times(&s->interval, &handshake, &reply);
+	s->previous = now;
+}
+
+static void
+leg_rest(struct collector *c, struct leg_state *s)
+{
+	if (s)
+		interval_clear(&s->interval, c->seconds, s->interval.flows_active);
+}
+
+static void
+leg_tick(struct collector *c, uint32_t eid, enum leg leg, struct slot *slot)
+{
+	if (!slot->leg[leg]) {
+		slot->leg[leg] = aligned_alloc(64, sizeof(*slot->leg[leg]));
+		if (!slot->leg[leg])
+			return; /* what it counted is told with the next movement */
+		memset(slot->leg[leg], 0, sizeof(*slot->leg[leg]));
+	}
+	leg_take(c, eid, leg, slot->leg[leg]);
+}
+
+/* FNV-1a, over both names and the zero between them. */
+static uint64_t
+owner_of(const struct endpoint *e)
+{
+	const char *name[2] = {e->service->config->name, e->config->name};
+	uint64_t hash = 0xcbf29ce484222325u;
+	const char *p;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		for (p = name[i]; *p; p++)
+			hash = (hash ^ (uint8_t)*p) * 0x100000001b3u;
+		hash *= 0x100000001b3u;
+	}
+	return hash | 1;
+}
+
+/* An id is reused only when no flow names it any more, so what was counted up to the last tick is all that the
+ * earlier endpoint will ever have counted. */
+static void
+slot_take_over(struct slot *slot, uint64_t owner)
+{
+	struct leg_state *s;
+	int leg;
+
+	for (leg = 0; leg < LEG_COUNT; leg++) {
+		s = slot->leg[leg];
+		if (!s)
+			continue;
+		s->base = s->previous;
+		memset(s->total, 0, sizeof(s->total));
+		s->interval.flows_active = 0;
+	}
+	slot->owner = owner;
+}
+
+static void
+endpoint_tick(struct collector *c, const struct endpoint *e)
+{
+	struct slot *slot;
+	uint64_t owner = owner_of(e);
+	int leg;
+
+	if (e->eid >= c->slot_count)
+		return;
+	slot = &c->slot[e->eid];
+	if (slot->owner && slot->owner != owner)
+		slot_take_over(slot, owner);
+	slot->owner = owner;
+	for (leg = 0; leg < LEG_COUNT; leg++)
+		leg_rest(c, slot->leg[leg]);
+	if (leg_moved(c, e->eid, LEG_SERVER, slot->seen[0])) {
+		leg_tick(c, e->eid, LEG_SERVER, slot);
+		leg_tick(c, e->eid, LEG_CLIENT, slot);
+	}
+	if (leg_moved(c, e->eid, LEG_SHADOW, slot->seen[1]))
+		leg_tick(c, e->eid, LEG_SHADOW, slot);
+}
+
+static void
+endpoints_tick(struct collector *c)
+{
+	struct registry *r = c->g->registry;
+	struct service *s;
+	size_t i, j;
+
+	for (i = 0; i < registry_service_count(r); i++) {
+		s = registry_service_at(r, i);
+		for (j = 0; j < s->endpoint_count; j++)
+			endpoint_tick(c, s->endpoint[j]);
+	}
+}
+
+static void
+lcores_tick(struct collector *c)
+{
+	struct lcore_counters now;
+	uint32_t i;
+
+	for (i = 0; i < c->lcores; i++) {
+		memset(&now, 0, sizeof(now));
+		words_add(&now, dataplane_lcore_counters(c->g->dataplane, i), LCORE_WORDS);
+		words_subtract(&c->lcore[i].delta, &now, &c->lcore[i].previous, LCORE_WORDS);
+		c->lcore[i].previous = now;
+	}
+}
+
+static void
+ports_tick(struct collector *c)
+{
+	struct port_counters now;
+	uint32_t i;
+
+	for (i = 0; i < c->g->port_count; i++) {
+		collector_port(c, i, &now);
+		words_subtract(&c->port[i].delta, &now, &c->port[i].previous, PORT_WORDS);
+		c->port[i].previous = now;
+	}
+}
+
+struct collector *
+collector_create(struct gateway *g)
+{
+	struct collector *c = aligned_alloc(64, (sizeof(*c) + 63) & ~(size_t)63);
+
+	if (!c)
+		return NULL;
+	memset(c, 0, sizeof(*c));
+	c->g = g;
+	c->lcores = dataplane_lcore_count(g->dataplane);
+	c->slot_count = registry_endpoint_limit(g->registry);
+	c->slot = calloc(c->slot_count ? c->slot_count : 1, sizeof(*c->slot));
+	if (!c->slot) {
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void
+collector_free(struct collector *c)
+{
+	uint32_t i;
+	int leg;
+
+	if (!c)
+		return;
+	for (i = 0; i < c->slot_count; i++) {
+		for (leg = 0; leg < LEG_COUNT; leg++)
+			free(c->slot[i].leg[leg]);
+	}
+	free(c->slot);
+	free(c);
+}
+
+void
+collector_tick(struct collector *c)
+{
+	uint64_t now_ms = loop_now_ms();
+
+	c->seconds = c->tick_ms ? (double)(now_ms - c->tick_ms) / 1000 : 0;
+	c->tick_ms = now_ms;
+	lcores_tick(c);
+	ports_tick(c);
+	endpoints_tick(c);
+}
+
+double
+collector_seconds(const struct collector *c)
+{
+	return c->seconds;
+}
+
+void
+collector_totals(const struct collector *c, struct lcore_counters *out)
+{
+	const struct lcore_counters *from;
+	uint64_t oldest = UINT64_MAX, seen;
+	uint32_t i;
+
+	memset(out, 0, sizeof(*out));
+	for (i = 0; i < c->lcores; i++) {
+		from = dataplane_lcore_counters(c->g->dataplane, i);
+		words_add(out, from, LCORE_WORDS);
+		seen = counter_read(&from->view_generation);
+		oldest = seen < oldest ? seen : oldest;
+	}
+	out->view_generation = c->lcores ? oldest : 0;
+}
+
+void
+collector_leg(const struct collector *c, uint32_t eid, enum leg leg, struct leg_counters *out)
+{
+	leg_now(c, eid, leg, out);
+	if (eid < c->slot_count && c->slot[eid].leg[leg])
+		words_subtract(out, out, &c->slot[eid].leg[leg]->base, LEG_WORDS);
+}
+
+void
+collector_port(const struct collector *c, uint32_t port, struct port_counters *out)
+{
+	uint32_t i;
+
+	memset(out, 0, sizeof(*out));
+	for (i = 0; i < c->lcores; i++)
+		words_add(out, dataplane_port_counters(c->g->dataplane, i, port), PORT_WORDS);
+}
+
+void
+collector_delta(const struct collector *c, struct lcore_counters *out)
+{
+	uint32_t i;
+
+	memset(out, 0, sizeof(*out));
+	for (i = 0; i < c->lcores; i++)
+		words_add(out, &c->lcore[i].delta, LCORE_WORDS);
+}
+
+void
+collector_lcore_delta(const struct collector *c, uint32_t lcore, struct lcore_counters *out)
+{
+	*out = c->lcore[lcore].delta;
+}
+
+void
+collector_port_delta(const struct collector *c, uint32_t port, struct port_counters *out)
+{
+	*out = c->port[port].delta;
+}
+
+void
+collector_interval(const struct collector *c, uint32_t eid, enum leg leg, struct leg_interval *out)
+{
+	if (eid < c->slot_count && c->slot[eid].leg[leg])
+		*out = c->slot[eid].leg[leg]->interval;
+	else
+		interval_clear(out, c->seconds, 0);
+}
+
+bool
+collector_leg_used(const struct collector *c, uint32_t eid, enum leg leg)
+{
+	const struct leg_state *s = eid < c->slot_count ? c->slot[eid].leg[leg] : NULL;
+
+	return s && memcmp(&s->previous, &s->base, sizeof(s->base)) != 0;
+}
+
+void
+collector_histogram(const struct collector *c, uint32_t eid, enum leg leg, enum leg_histogram kind,
+		struct histogram_total *out)
+{
+	const struct leg_state *s = eid < c->slot_count ? c->slot[eid].leg[leg] : NULL;
+	struct histogram now;
+	uint32_t b;
+
+	memset(out, 0, sizeof(*out));
+	if (!s)
+		return;
+	histogram_now(c, eid, leg, kind, &now);
+	for (b = 0; b < HISTOGRAM_BUCKETS; b++) {
+		out->count[b] = s->total[kind].count[b] +
+				(uint32_t)(now.count[b] - s->histogram_previous[kind].count[b]);
+	}
+}
+
+double
+collector_view_latency_p99(const struct collector *c)
+{
+	const struct histogram *h;
+	struct histogram sum = {{0}};
+	uint32_t i, b;
+
+	for (i = 0; i < c->lcores; i++) {
+		h = dataplane_view_latency(c->g->dataplane, i);
+		for (b = 0; b < HISTOGRAM_BUCKETS; b++)
+			sum.count[b] += __atomic_load_n(&h->count[b], __ATOMIC_RELAXED);
+	}
+	return collector_quantile(&sum, 0.99) / 10; /* it is kept in tenths of microseconds */
+}
+
+uint64_t
+collector_active_flows(void *collector, uint32_t eid)
+{
+	const struct collector *c = collector;
+	struct leg_counters server, shadow;
+
+	leg_now(c, eid, LEG_SERVER, &server);
+	leg_now(c, eid, LEG_SHADOW, &shadow);
+	return active_of(&server) + active_of(&shadow);
+}
