@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define FRAME_MAX 2048
+#define FRAME_MAX 12000
 
 struct frame {
 	uint8_t b[FRAME_MAX];
