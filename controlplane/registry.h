@@ -12,7 +12,7 @@
 #include "dataplane.h"
 
 enum setting_source {
-	SETTING_FILE,	/* as the configuration says */
+	SETTING_FILE, /* as the configuration says */
 	SETTING_RUNTIME, /* set since, by an operator or a policy */
 };
 
@@ -25,15 +25,19 @@ enum health_state {
 
 struct service;
 
+/* Services and endpoints are read by anybody and changed by the functions below alone. One that a reload keeps stays
+ * where it is in memory; one that it removes is freed. */
 struct endpoint {
 	uint32_t eid;
 	struct service *service;
 	const struct config_endpoint *config; /* of the configuration in force */
+	uint32_t weight;
 	enum health_state health;
 	char health_reason[96];
 	uint64_t health_since_ms; /* wall clock, ms since 1970 */
 	bool resolved;
 	struct view_l2 l2;
+	uint16_t mtu; /* of the port that it is behind */
 	uint16_t epoch;
 	uint32_t shift;
 	struct config_mirror mirror;
@@ -52,49 +56,67 @@ struct service {
 
 struct registry;
 
-/* Takes ownership of `config`, which must have been validated. `lcores` divides the mirror budgets. NULL when
- * out of memory. */
+/* Takes ownership of `config`, which must have been validated. `lcores` divides the mirror budgets. NULL with errno
+ * ENOMEM, or ENOSPC if it exceeds its own limits; the configuration is then freed. */
 struct registry *registry_create(struct config *config, uint32_t lcores);
-void registry_free(struct registry *r);
+void registry_free(struct registry *r); /* all views must have been released */
 
 const struct config *registry_config(const struct registry *r);
 
 /* Replaces the configuration (takes ownership; frees the old one): services and endpoints of the same name keep
- * their ids, their health, and the runtime settings whose key the file did not change. */
+ * their ids, their health, and the runtime settings whose key the file did not change. An endpoint that has another
+ * address, port, protocol or forwarding mode than before is another server: it gets a new id and unknown health, and
+ * keeps the settings. Nothing but the new configuration changes on -ENOMEM and on -ENOSPC, when removed endpoints whose
+ * flows have not ended leave too few ids: the new one is then freed. */
 int registry_reload(struct registry *r, struct config *config);
 
 size_t registry_service_count(const struct registry *r);
-struct service *registry_service_at(struct registry *r, size_t i); /* in the order of the configuration */
+struct service *registry_service_at(
+		struct registry *r, size_t i); /* in the order of the configuration */
 struct service *registry_service_by_name(struct registry *r, const char *name);
-struct endpoint *registry_endpoint_by_name(struct registry *r, const char *service, const char *endpoint);
+struct endpoint *registry_endpoint_by_name(
+		struct registry *r, const char *service, const char *endpoint);
 struct endpoint *registry_endpoint_by_id(struct registry *r, uint32_t eid);
 struct service *registry_service_by_id(struct registry *r, uint32_t sid);
 uint32_t registry_endpoint_limit(const struct registry *r);
 
-/* Changes; each marks what must be rebuilt, and takes effect with the next publish_run(). `shift` must have a shadow
- * to go to (-ENOENT). set_down bumps the epoch, so that live flows move or end. */
-int registry_set_shift(struct registry *r, struct endpoint *e, uint32_t shift, enum setting_source source);
-int registry_set_mirror(struct registry *r, struct endpoint *e, const struct config_mirror *mirror,
-	enum setting_source source);
-int registry_set_drain(struct registry *r, struct endpoint *e, bool drain, enum setting_source source);
-int registry_set_weight(struct registry *r, struct endpoint *e, uint32_t weight); /* until the next reload */
-void registry_set_health(struct registry *r, struct endpoint *e, enum health_state health, const char *reason);
-void registry_set_neighbour(struct registry *r, struct endpoint *e, const struct view_l2 *l2_or_null, uint16_t mtu);
+/* Would the view say UP: healthy (or without checks), and its neighbour known? */
+bool registry_endpoint_is_up(const struct endpoint *e);
+/* Where its shifted and failed-over flows go: the first shadow that is up and not drained, else the first; or NULL. */
+struct endpoint *registry_standby_or_null(const struct endpoint *e);
 
-/* Moves live flows off the endpoint now (epoch), without marking it down: understudyctl failover. */
+/* Changes; each marks what must be rebuilt, and takes effect with the next publish_run(). `shift` must have a shadow
+ * to go to (-ENOENT); a value beyond its range is -EINVAL. A setting that equals the file's is SETTING_FILE again,
+ * whatever `source` says. When an endpoint stops being up its epoch changes, so that live flows move or end. */
+int registry_set_shift(
+		struct registry *r, struct endpoint *e, uint32_t shift, enum setting_source source);
+int registry_set_mirror(struct registry *r, struct endpoint *e, const struct config_mirror *mirror,
+		enum setting_source source);
+int registry_set_drain(
+		struct registry *r, struct endpoint *e, bool drain, enum setting_source source);
+int registry_set_weight(struct registry *r, struct endpoint *e,
+		uint32_t weight); /* until the next reload */
+void registry_set_health(struct registry *r, struct endpoint *e, enum health_state health,
+		const char *reason);
+void registry_set_neighbour(struct registry *r, struct endpoint *e,
+		const struct view_l2 *l2_or_null, uint16_t mtu);
+
+/* Has live flows decided anew (epoch), without marking the endpoint down: understudyctl failover. They come back to it
+ * unless it is also shifted or drained. */
 void registry_fail_over(struct registry *r, struct endpoint *e);
 
-/* The settings that differ from the file, to be kept across restarts; and back. Unknown names are ignored. */
+/* The settings that differ from the file, to be kept across restarts, and back. Unknown names are ignored, and so are
+ * settings whose key the file changed since. -EINVAL, and nothing changed, if the state is not what was written. */
 json_t *registry_state(const struct registry *r);
 int registry_restore(struct registry *r, const json_t *state);
 
 /* Builds a view of all that changed since the last one, sharing the rest; NULL if nothing changed, or out of memory
  * (errno ENOMEM; tried again next time). Ports and addresses: see registry_set_ports. */
 struct view *registry_build_view(struct registry *r);
-/* Gives back what a view, that no lcore uses any more, held. */
+/* Gives back what a view, that no lcore uses any more, held. Views are released in the order they were built. */
 void registry_release_view(struct registry *r, const struct view *view);
 
-/* Logical ports and their addresses, as opened; copied. Call before the first build. */
+/* Logical ports, as opened, in the order of the configuration; copied. Call before the first build. */
 int registry_set_ports(struct registry *r, const struct view_port *ports, uint32_t count);
 
 /* Flows that still name an endpoint's id: asked before an id is reused. */

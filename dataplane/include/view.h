@@ -7,9 +7,9 @@
  *         └─ page[eid / 64] ─> 64 struct view_endpoint
  *
  * A change builds one new block (a service, or a page of endpoints) and a new array of pointers, so its
- * cost does not grow with the number of services. Blocks are shared between views and counted by the
- * control thread alone; the forwarding cores only ever read, and hold no pointer into a view beyond one
- * burst. Ids (sid, eid) are stable over views and reloads; a removed id is not reused while a flow may
+ * cost does not grow with the number of services. Blocks are shared between views, and the control thread
+ * alone knows when the last view that names one is gone; the forwarding cores only ever read, and hold no
+ * pointer into a view beyond one burst. Ids (sid, eid) are stable over views and reloads; a removed id is not reused while a flow may
  * still name it.
  */
 #pragma once

@@ -1,0 +1,798 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry.h"
+
+#include "classifier.h"
+#include "config_fixture.h"
+#include "steer.h"
+
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+/* Allowed on machines that are busy or emulated. */
+#define TIME_FACTOR 10
+
+void
+config_free(struct config *config)
+{
+	fixture_free(config);
+}
+
+static const struct view_l2 somewhere = {
+		.dst = {2, 0, 0, 0, 0, 1}, .src = {2, 0, 0, 0, 0, 2}, .port = 0};
+
+/* web: a (shadows as, at), b (shadow bs); dns: a. */
+static struct config *
+two_services(void)
+{
+	struct config *c = fixture_config(16, 256);
+	struct config_service *s = fixture_service(c, "web", "10.0.0.100", 80);
+	struct config_endpoint *e;
+
+	e = fixture_endpoint(s, "a", "10.0.0.11", "as");
+	fixture_shadow(e, "at");
+	fixture_endpoint(s, "b", "10.0.0.12", "bs");
+	fixture_endpoint(s, "as", "10.0.0.21", NULL)->weight = 0;
+	fixture_endpoint(s, "at", "10.0.0.31", NULL)->weight = 0;
+	fixture_endpoint(s, "bs", "10.0.0.22", NULL)->weight = 0;
+	s = fixture_service(c, "dns", "10.0.0.100", 53);
+	s->protocol = IPPROTO_UDP;
+	fixture_endpoint(s, "a", "10.0.0.41", NULL);
+	return c;
+}
+
+/* Takes the last endpoint of a service, or the last service, out of a configuration. */
+static struct config *
+without_last_endpoint(struct config *c, size_t service)
+{
+	struct config_service *s = &c->service[service];
+	struct config_endpoint *e = &s->endpoint[--s->endpoint_count];
+
+	free(e->name);
+	free(e->zone);
+	return c;
+}
+
+static struct config *
+without_last_service(struct config *c)
+{
+	fixture_service_free(&c->service[--c->service_count]);
+	return c;
+}
+
+static struct registry *
+registry_of(struct config *c)
+{
+	struct registry *r = registry_create(c, 2);
+	struct service *s;
+	size_t i, j;
+
+	assert_non_null(r);
+	for (i = 0; i < registry_service_count(r); i++) {
+		s = registry_service_at(r, i);
+		for (j = 0; j < s->endpoint_count; j++)
+			registry_set_neighbour(r, s->endpoint[j], &somewhere, 1500);
+	}
+	return r;
+}
+
+/* The view that replaces `*v`, which is released; the same one if nothing changed. */
+static const struct view *
+next_view(struct registry *r, const struct view **v)
+{
+	const struct view *fresh = registry_build_view(r);
+
+	if (!fresh)
+		return *v;
+	if (*v)
+		registry_release_view(r, *v);
+	return *v = fresh;
+}
+
+static void
+finish(struct registry *r, const struct view *v)
+{
+	if (v)
+		registry_release_view(r, v);
+	registry_free(r);
+}
+
+static void
+ids_stay_with_names_over_reloads(void **state)
+{
+	static const char *const names[][2] = {{"web", "a"}, {"web", "bs"}, {"dns", "a"}};
+	struct registry *r = registry_of(two_services());
+	struct config *moved = two_services();
+	struct config_endpoint swap;
+	struct endpoint *e[3];
+	uint32_t eid[3];
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		e[i] = registry_endpoint_by_name(r, names[i][0], names[i][1]);
+		eid[i] = e[i]->eid;
+		assert_ptr_equal(registry_endpoint_by_id(r, eid[i]), e[i]);
+	}
+	swap = moved->service[0].endpoint[0];
+	moved->service[0].endpoint[0] = moved->service[0].endpoint[4];
+	moved->service[0].endpoint[4] = swap;
+	assert_int_equal(registry_reload(r, moved), 0);
+	for (i = 0; i < 3; i++) {
+		assert_ptr_equal(registry_endpoint_by_name(r, names[i][0], names[i][1]), e[i]);
+		assert_int_equal(e[i]->eid, eid[i]);
+		assert_ptr_equal(registry_endpoint_by_id(r, eid[i]), e[i]);
+		assert_string_equal(e[i]->config->name, names[i][1]);
+		assert_true(e[i]->resolved);
+	}
+	assert_ptr_equal(registry_service_by_id(r, 1), registry_service_by_name(r, "dns"));
+	finish(r, NULL);
+}
+
+static uint64_t
+flows_of(void *arg, uint32_t eid)
+{
+	const uint64_t *flows = arg;
+
+	return flows[eid];
+}
+
+static void
+a_removed_id_rests_until_its_flows_are_gone(void **state)
+{
+	struct registry *r = registry_of(two_services());
+	const struct view *v = NULL;
+	uint64_t flows[256] = {0};
+	uint32_t eid;
+	uint16_t epoch;
+
+	registry_set_active_flows(r, flows_of, flows);
+	eid = registry_endpoint_by_name(r, "web", "bs")->eid;
+	epoch = registry_endpoint_by_name(r, "web", "bs")->epoch;
+	next_view(r, &v);
+	assert_true(view_endpoint(v, eid)->flags & ENDPOINT_PRESENT);
+
+	flows[eid] = 1;
+	assert_int_equal(registry_reload(r, without_last_endpoint(two_services(), 0)), 0);
+	assert_null(registry_endpoint_by_id(r, eid));
+	/* Not in the build that removes it, even without flows. */
+	flows[eid] = 0;
+	assert_int_equal(registry_reload(r, two_services()), 0);
+	assert_int_not_equal(registry_endpoint_by_name(r, "web", "bs")->eid, eid);
+	next_view(r, &v);
+	assert_false(view_endpoint(v, eid)->flags & ENDPOINT_PRESENT);
+	assert_int_not_equal(view_endpoint(v, eid)->epoch, epoch);
+	assert_int_equal(view_endpoint(v, eid)->eid, eid);
+	assert_true(ip_equal(&view_endpoint(v, eid)->ip,
+			&(struct ip_addr){.w = {0, 0, IP_V4_MARK, htonl(0x0a000016)}}));
+
+	/* Not while there are flows. */
+	flows[eid] = 1;
+	assert_int_equal(registry_reload(r, without_last_endpoint(two_services(), 0)), 0);
+	next_view(r, &v);
+	assert_int_equal(registry_reload(r, two_services()), 0);
+	assert_int_not_equal(registry_endpoint_by_name(r, "web", "bs")->eid, eid);
+
+	/* But then, with an epoch that no flow knows. */
+	flows[eid] = 0;
+	assert_int_equal(registry_reload(r, without_last_endpoint(two_services(), 0)), 0);
+	next_view(r, &v);
+	assert_int_equal(registry_reload(r, two_services()), 0);
+	assert_int_equal(registry_endpoint_by_name(r, "web", "bs")->eid, eid);
+	next_view(r, &v);
+	assert_true(view_endpoint(v, eid)->flags & ENDPOINT_PRESENT);
+	assert_true(view_endpoint(v, eid)->epoch > epoch + 1);
+	finish(r, v);
+}
+
+static void
+a_removed_service_leaves_the_view(void **state)
+{
+	struct registry *r = registry_of(two_services());
+	struct ip_addr vip = fixture_addr("10.0.0.100");
+	const struct view *v = NULL;
+
+	next_view(r, &v);
+	assert_int_equal(classifier_service(v->classifier, &vip, IPPROTO_UDP, 53), 1);
+	assert_int_equal(classifier_service(v->classifier, &vip, IPPROTO_TCP, 80), 0);
+	assert_int_equal(registry_reload(r, without_last_service(two_services())), 0);
+	next_view(r, &v);
+	assert_int_equal(classifier_service(v->classifier, &vip, IPPROTO_UDP, 53), -1);
+	assert_null(v->service[1]);
+	assert_non_null(v->service[0]);
+	assert_int_equal(registry_reload(r, two_services()), 0);
+	assert_int_equal(registry_service_by_name(r, "dns")->sid, 1);
+	finish(r, v);
+}
+
+static void
+another_address_is_another_server(void **state)
+{
+	struct registry *r = registry_of(two_services());
+	struct endpoint *e = registry_endpoint_by_name(r, "web", "b");
+	struct config *c = two_services();
+	uint32_t eid = e->eid;
+
+	assert_int_equal(registry_set_shift(r, e, 100, SETTING_RUNTIME), 0);
+	c->service[0].endpoint[1].addr = fixture_addr("10.0.0.99");
+	assert_int_equal(registry_reload(r, c), 0);
+	e = registry_endpoint_by_name(r, "web", "b");
+	assert_int_not_equal(e->eid, eid);
+	assert_null(registry_endpoint_by_id(r, eid));
+	assert_false(e->resolved);
+	assert_int_equal(e->shift, 100);
+	finish(r, NULL);
+}
+
+static void
+too_few_ids_refuse_a_reload_and_change_nothing(void **state)
+{
+	struct config *c = two_services();
+	struct registry *r;
+
+	c->limits.endpoints = 6;
+	r = registry_of(c);
+	assert_int_equal(registry_reload(r, without_last_endpoint(two_services(), 0)), 0);
+	assert_int_equal(registry_reload(r, two_services()), -ENOSPC);
+	assert_int_equal(registry_service_by_name(r, "web")->endpoint_count, 4);
+	assert_ptr_equal(registry_endpoint_by_name(r, "web", "b")->config,
+			&registry_config(r)->service[0].endpoint[1]);
+	finish(r, NULL);
+}
+
+static void
+runtime_settings_survive_unless_the_file_changes_them(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t set, file_then; /* the file said 0 before */
+		uint32_t result;
+		enum setting_source source;
+	} cases[] = {
+			{"set, file as before", 500, 0, 500, SETTING_RUNTIME},
+			{"set, file changed", 500, 700, 700, SETTING_FILE},
+			{"set, file changed to the same", 500, 500, 500, SETTING_FILE},
+			{"not set, file changed", 0, 700, 700, SETTING_FILE},
+	};
+	struct config_mirror mirror = {.share = 5, .shadows = 1};
+	struct registry *r;
+	struct endpoint *e;
+	struct config *c;
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		r = registry_of(two_services());
+		e = registry_endpoint_by_name(r, "web", "a");
+		registry_set_shift(r, e, cases[i].set, SETTING_RUNTIME);
+		registry_set_drain(r, e, true, SETTING_RUNTIME);
+		registry_set_mirror(r, e, &mirror, SETTING_RUNTIME);
+		registry_set_weight(r, e, 7);
+		c = two_services();
+		c->service[0].endpoint[0].shift = cases[i].file_then;
+		assert_int_equal(registry_reload(r, c), 0);
+		if (e->shift != cases[i].result || e->shift_source != cases[i].source)
+			fail_msg("%s: shift %u from %d", cases[i].name, e->shift, e->shift_source);
+		assert_true(e->drain);
+		assert_int_equal(e->drain_source, SETTING_RUNTIME);
+		assert_int_equal(e->mirror.share, 5);
+		assert_int_equal(e->weight, 100);
+		finish(r, NULL);
+	}
+}
+
+static void
+settings_out_of_range_are_refused(void **state)
+{
+	struct registry *r = registry_of(two_services());
+	struct endpoint *a = registry_endpoint_by_name(r, "web", "a");
+	struct endpoint *as = registry_endpoint_by_name(r, "web", "as");
+	struct config_mirror mirror = {.share = SHARE_ONE + 1};
+
+	assert_int_equal(registry_set_shift(r, a, SHARE_ONE + 1, SETTING_RUNTIME), -EINVAL);
+	assert_int_equal(registry_set_shift(r, as, 1, SETTING_RUNTIME), -ENOENT);
+	assert_int_equal(registry_set_shift(r, as, 0, SETTING_RUNTIME), 0);
+	assert_int_equal(registry_set_mirror(r, a, &mirror, SETTING_RUNTIME), -EINVAL);
+	mirror.share = 1;
+	assert_int_equal(registry_set_mirror(r, as, &mirror, SETTING_RUNTIME), -ENOENT);
+	assert_int_equal(registry_set_weight(r, a, 65536), -EINVAL);
+	assert_int_equal(a->shift, 0);
+	finish(r, NULL);
+}
+
+static void
+epochs_change_when_flows_must_move(void **state)
+{
+	struct registry *r = registry_of(two_services());
+	struct endpoint *e = registry_endpoint_by_name(r, "web", "a");
+	const struct view *v = NULL;
+	uint16_t epoch = e->epoch;
+
+	next_view(r, &v);
+	registry_set_health(r, e, HEALTH_UP, "check");
+	assert_int_equal(e->epoch, epoch);
+	registry_set_health(r, e, HEALTH_DOWN, "refused");
+	assert_int_equal(e->epoch, ++epoch);
+	registry_set_health(r, e, HEALTH_DOWN, "refused again");
+	registry_set_neighbour(r, e, NULL, 0);
+	assert_int_equal(e->epoch, epoch);
+	assert_string_equal(e->health_reason, "refused again");
+	next_view(r, &v);
+	assert_int_equal(view_endpoint(v, e->eid)->epoch, epoch);
+	assert_false(view_endpoint(v, e->eid)->flags & (ENDPOINT_UP | ENDPOINT_RESOLVED));
+	registry_set_health(r, e, HEALTH_UP, "check");
+	assert_false(registry_endpoint_is_up(e));
+	registry_set_neighbour(r, e, &somewhere, 1500);
+	assert_true(registry_endpoint_is_up(e));
+	assert_int_equal(e->epoch, epoch);
+	registry_set_neighbour(r, e, NULL, 0);
+	assert_int_equal(e->epoch, ++epoch);
+	registry_set_neighbour(r, e, &somewhere, 1500);
+	registry_fail_over(r, e);
+	assert_int_equal(e->epoch, ++epoch);
+	registry_set_drain(r, e, true, SETTING_RUNTIME);
+	assert_int_equal(e->epoch, epoch);
+	next_view(r, &v);
+	assert_int_equal(view_endpoint(v, e->eid)->epoch, epoch);
+	finish(r, v);
+}
+
+static void
+a_complete_shift_ends_old_flows_once_if_told_to(void **state)
+{
+	struct config *c = two_services();
+	struct endpoint *e, *as, *at;
+	struct registry *r;
+	uint16_t epoch;
+
+	c->service[0].established = ESTABLISHED_RESET_AFTER;
+	r = registry_of(c);
+	e = registry_endpoint_by_name(r, "web", "a");
+	as = registry_endpoint_by_name(r, "web", "as");
+	at = registry_endpoint_by_name(r, "web", "at");
+	epoch = e->epoch;
+	registry_set_health(r, as, HEALTH_DOWN, "");
+	registry_set_health(r, at, HEALTH_DOWN, "");
+	registry_set_shift(r, e, SHARE_ONE, SETTING_RUNTIME);
+	assert_int_equal(e->epoch, epoch);
+	registry_set_health(r, at, HEALTH_UP, "");
+	assert_int_equal(e->epoch, ++epoch);
+	registry_set_health(r, as, HEALTH_UP, "");
+	registry_set_health(r, as, HEALTH_DOWN, "");
+	registry_set_health(r, at, HEALTH_DOWN, "");
+	registry_set_health(r, at, HEALTH_UP, "");
+	assert_int_equal(e->epoch, epoch);
+	registry_set_shift(r, e, SHARE_ONE - 1, SETTING_RUNTIME);
+	assert_int_equal(e->epoch, epoch);
+	registry_set_shift(r, e, SHARE_ONE, SETTING_RUNTIME);
+	assert_int_equal(e->epoch, ++epoch);
+	finish(r, NULL);
+}
+
+static void
+the_standby_is_the_first_shadow_that_can_take_flows(void **state)
+{
+	static const struct {
+		bool as_up, at_up, as_drain;
+		const char *standby;
+	} cases[] = {
+			{true, true, false, "as"},
+			{false, true, false, "at"},
+			{true, false, false, "as"},
+			{false, false, false, "as"},
+			{true, true, true, "at"},
+	};
+	struct registry *r = registry_of(two_services());
+	struct endpoint *as = registry_endpoint_by_name(r, "web", "as");
+	struct endpoint *at = registry_endpoint_by_name(r, "web", "at");
+	struct endpoint *a = registry_endpoint_by_name(r, "web", "a");
+	const struct view *v = NULL;
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		registry_set_health(r, as, cases[i].as_up ? HEALTH_UP : HEALTH_DOWN, "");
+		registry_set_health(r, at, cases[i].at_up ? HEALTH_UP : HEALTH_DOWN, "");
+		registry_set_drain(r, as, cases[i].as_drain, SETTING_RUNTIME);
+		next_view(r, &v);
+		assert_int_equal(view_endpoint(v, a->eid)->standby,
+				registry_endpoint_by_name(r, "web", cases[i].standby)->eid);
+	}
+	assert_int_equal(view_endpoint(v, as->eid)->standby, ENDPOINT_NONE);
+	finish(r, v);
+}
+
+static void
+health_without_a_result_counts_as_the_check_says(void **state)
+{
+	struct config *c = two_services();
+	struct registry *r;
+	struct endpoint *a;
+
+	c->service[0].endpoint[0].check.kind = CHECK_TCP;
+	r = registry_of(c);
+	a = registry_endpoint_by_name(r, "web", "a");
+	assert_false(registry_endpoint_is_up(a));
+	assert_true(registry_endpoint_is_up(registry_endpoint_by_name(r, "web", "b")));
+	registry_set_health(r, a, HEALTH_DOWN, "refused");
+
+	/* Losing its check it has no health; getting one it stays up until that fails. */
+	assert_int_equal(registry_reload(r, two_services()), 0);
+	assert_int_equal(a->health, HEALTH_UNKNOWN);
+	assert_true(registry_endpoint_is_up(a));
+	c = two_services();
+	c->service[0].endpoint[0].check.kind = CHECK_TCP;
+	assert_int_equal(registry_reload(r, c), 0);
+	assert_int_equal(a->health, HEALTH_UP);
+	assert_true(registry_endpoint_is_up(a));
+	finish(r, NULL);
+}
+
+/* 20 services of 10 endpoints with a shadow each: ids 0 to 399. */
+static struct config *
+many(uint32_t services, uint32_t endpoints)
+{
+	struct config *c = fixture_config(services, services * endpoints);
+	char name[32], shadow[32], addr[32];
+	struct config_service *s;
+	uint32_t i, j;
+
+	for (i = 0; i < services; i++) {
+		snprintf(name, sizeof(name), "service-%u", i);
+		snprintf(addr, sizeof(addr), "10.1.%u.%u", i >> 8, i & 255);
+		s = fixture_service(c, name, addr, 80);
+		for (j = 0; j < endpoints; j++) {
+			snprintf(name, sizeof(name), "endpoint-%u", j);
+			snprintf(shadow, sizeof(shadow), "endpoint-%u", j + 1);
+			snprintf(addr, sizeof(addr), "10.%u.%u.%u", 16 + (i >> 8), i & 255, j);
+			fixture_endpoint(s, name, addr, j % 2 ? NULL : shadow);
+		}
+	}
+	return c;
+}
+
+struct shared {
+	uint32_t services, pages, tables;
+};
+
+/* How much of `v` is not in the arrays of the view before. */
+static struct shared
+fresh_blocks(const struct view *v, const void *const *service, const void *const *page,
+		const void *const *table)
+{
+	struct shared n = {0};
+	uint32_t i;
+
+	for (i = 0; i < v->service_count; i++) {
+		n.services += v->service[i] != service[i];
+		n.tables += v->service[i]->maglev != table[i];
+	}
+	for (i = 0; i < v->page_count; i++)
+		n.pages += v->page[i] != page[i];
+	return n;
+}
+
+/* Builds the next view and tells what of it is new. */
+static struct shared
+change(struct registry *r, const struct view **v)
+{
+	const void *service[64], *page[64], *table[64];
+	uint32_t i;
+
+	for (i = 0; i < (*v)->service_count; i++) {
+		service[i] = (*v)->service[i];
+		table[i] = (*v)->service[i]->maglev;
+	}
+	for (i = 0; i < (*v)->page_count; i++)
+		page[i] = (*v)->page[i];
+	next_view(r, v);
+	return fresh_blocks(*v, service, page, table);
+}
+
+static void
+a_change_builds_only_what_changed(void **state)
+{
+	struct registry *r = registry_of(many(20, 20));
+	struct endpoint *e = registry_endpoint_by_name(r, "service-7", "endpoint-2");
+	const struct view *v = NULL;
+	const struct classifier *classifier;
+	struct shared n;
+	uint64_t generation;
+
+	next_view(r, &v);
+	classifier = v->classifier;
+	generation = v->generation;
+	assert_null(registry_build_view(r));
+	assert_int_equal(errno, 0);
+
+	registry_set_shift(r, e, 1000, SETTING_RUNTIME);
+	n = change(r, &v);
+	assert_int_equal(n.services, 0);
+	assert_int_equal(n.pages, 1);
+	assert_int_equal(view_endpoint(v, e->eid)->shift, 1000);
+	assert_ptr_equal(v->classifier, classifier);
+	assert_int_equal(v->generation, generation + 1);
+
+	registry_set_weight(r, e, 1);
+	n = change(r, &v);
+	assert_int_equal(n.services, 1);
+	assert_int_equal(n.tables, 1);
+	assert_int_equal(n.pages, 1);
+	assert_ptr_equal(v->classifier, classifier);
+
+	/* The same file again: only the weight, which is the file's again. */
+	assert_int_equal(registry_reload(r, many(20, 20)), 0);
+	n = change(r, &v);
+	assert_int_equal(n.services, 1);
+	assert_int_equal(n.tables, 1);
+	assert_int_equal(n.pages, 1);
+	finish(r, v);
+}
+
+static void
+weights_of_all_kinds_make_tables(void **state)
+{
+	static const struct {
+		uint32_t a, b;
+		uint32_t size;
+	} cases[] = {{100, 100, 4099}, {1, 100, 4099}, {1, 1000, 20011}, {1, 65535, 65537},
+			{0, 5, 4099}, {0, 0, 0}};
+	struct registry *r = registry_of(two_services());
+	const struct view *v = NULL;
+	const struct maglev *m;
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		registry_set_weight(r, registry_endpoint_by_name(r, "web", "a"), cases[i].a);
+		registry_set_weight(r, registry_endpoint_by_name(r, "web", "b"), cases[i].b);
+		next_view(r, &v);
+		m = v->service[0]->maglev;
+		assert_int_equal(m ? m->size : 0, cases[i].size);
+	}
+	finish(r, v);
+}
+
+static void
+endpoints_are_in_the_view_as_configured(void **state)
+{
+	struct config *c = two_services();
+	const struct view_endpoint *e;
+	const struct view_service *s;
+	const struct view *v = NULL;
+	struct endpoint *b;
+	struct registry *r;
+
+	c->service[0].endpoint[1].port = 8080;
+	c->service[0].endpoint[1].mirror =
+			(struct config_mirror){.share = 9, .shadows = 3, .pps = 3, .bps = 80};
+	c->service[0].down = DOWN_KEEP;
+	c->service[0].cohort = fixture_grow(NULL, 0, sizeof(struct config_cohort));
+	c->service[0].cohort_count = 1;
+	c->service[0].cohort[0].to_shadow = true;
+	ip_prefix_parse("10.9.0.0/16", &c->service[0].cohort[0].source);
+	c->service[1].per_request = true;
+	r = registry_of(c);
+	b = registry_endpoint_by_name(r, "web", "b");
+	next_view(r, &v);
+	e = view_endpoint(v, b->eid);
+	assert_memory_equal(e->l2.dst, somewhere.dst, 6);
+	assert_int_equal(e->ip4_be, htonl(0x0a00000c));
+	assert_int_equal(e->port_be, htons(8080));
+	assert_int_equal(e->mtu, 1500);
+	assert_int_equal(e->flags, ENDPOINT_PRESENT | ENDPOINT_UP | ENDPOINT_RESOLVED);
+	assert_int_equal(e->mirror_share, 9);
+	assert_int_equal(e->mirror_count, 1);
+	assert_int_equal(e->mirror_pps, 2); /* of two lcores, rounded up */
+	assert_int_equal(e->mirror_bytes_ps, 5);
+	assert_int_equal(e->weight, 100);
+	s = v->service[0];
+	assert_int_equal(s->cohort_count, 1);
+	assert_int_equal(s->cohort[0].side, COHORT_SHADOW);
+	assert_int_equal(s->cohort[0].source.len, 16);
+	assert_int_equal(s->endpoint_count, 5);
+	assert_int_equal(s->endpoint[1], b->eid);
+	assert_int_equal(v->service[1]->flags, SERVICE_PER_REQUEST);
+	assert_true(view_endpoint(v, v->service[1]->endpoint[0])->flags &
+			ENDPOINT_RESET_ESTABLISHED);
+	finish(r, v);
+}
+
+static void
+local_addresses_keep_their_index(void **state)
+{
+	struct ip_addr a = fixture_addr("10.0.0.3"), b = fixture_addr("10.0.0.4");
+	struct config *c = two_services();
+	const struct view *v = NULL;
+	struct registry *r;
+	bool active;
+
+	fixture_local(c, "10.0.0.3");
+	fixture_local(c, "fd00::3");
+	r = registry_of(c);
+	next_view(r, &v);
+	assert_int_equal(v->local4_count, 1);
+	assert_int_equal(v->local6_count, 1);
+	c = two_services();
+	fixture_local(c, "10.0.0.4");
+	assert_int_equal(registry_reload(r, c), 0);
+	next_view(r, &v);
+	assert_int_equal(v->local4_count, 2);
+	assert_true(ip_equal(&v->local4[0], &a) && ip_equal(&v->local4[1], &b));
+	assert_int_equal(v->local4_active[0], 0);
+	assert_int_equal(v->local4_active[1], 1);
+	assert_int_equal(v->local6_active[0], 0);
+	assert_int_equal(classifier_local4_lookup(classifier_local4(v->classifier), ip_v4_be(&a)),
+			0);
+	assert_int_equal(classifier_address(v->classifier, &b).index, 1);
+	assert_int_equal(registry_local_count(r, AF_INET), 2);
+	registry_local_at(r, AF_INET, 0, &active);
+	assert_false(active);
+	finish(r, v);
+}
+
+static void
+state_comes_back_after_a_restart(void **state)
+{
+	struct config_mirror mirror = {.share = 5, .shadows = 1, .pps = 7, .bps = 1000000000000};
+	struct registry *r = registry_of(two_services());
+	struct config *changed = two_services();
+	struct endpoint *a = registry_endpoint_by_name(r, "web", "a");
+	json_t *saved, *again;
+
+	registry_set_shift(r, a, 32768, SETTING_RUNTIME);
+	registry_set_mirror(r, a, &mirror, SETTING_RUNTIME);
+	registry_set_drain(r, registry_endpoint_by_name(r, "dns", "a"), true, SETTING_RUNTIME);
+	saved = registry_state(r);
+	assert_non_null(saved);
+	finish(r, NULL);
+
+	r = registry_of(two_services());
+	assert_int_equal(registry_restore(r, saved), 0);
+	a = registry_endpoint_by_name(r, "web", "a");
+	assert_int_equal(a->shift, 32768);
+	assert_int_equal(a->shift_source, SETTING_RUNTIME);
+	assert_int_equal(a->mirror.bps, 1000000000000);
+	assert_true(registry_endpoint_by_name(r, "dns", "a")->drain);
+	again = registry_state(r);
+	assert_true(json_equal(saved, again));
+	json_decref(again);
+	finish(r, NULL);
+
+	/* A file that changed the key meanwhile wins. */
+	changed->service[0].endpoint[0].shift = 100;
+	r = registry_of(changed);
+	assert_int_equal(registry_restore(r, saved), 0);
+	a = registry_endpoint_by_name(r, "web", "a");
+	assert_int_equal(a->shift, 100);
+	assert_int_equal(a->mirror.share, 5);
+	json_decref(saved);
+	finish(r, NULL);
+}
+
+static void
+state_that_was_not_written_here_is_refused_whole(void **state)
+{
+	static const char *const bad[] = {
+			"{}",
+			"{\"version\": 2, \"services\": {}}",
+			"{\"version\": 1, \"services\": []}",
+			"{\"version\": 1, \"services\": {\"web\": []}}",
+			"{\"version\": 1, \"services\": {\"web\": {\"a\": 1}}}",
+			"{\"version\": 1, \"services\": {\"web\": {\"b\": {\"drain\": {\"value\": "
+			"true, \"file\": false}},"
+			" \"a\": {\"shift\": {\"value\": 65537, \"file\": 0}}}}}",
+			"{\"version\": 1, \"services\": {\"web\": {\"a\": {\"shift\": {\"value\": "
+			"-1, \"file\": 0}}}}}",
+			"{\"version\": 1, \"services\": {\"web\": {\"a\": {\"drain\": {\"value\": "
+			"1, \"file\": 0}}}}}",
+			"{\"version\": 1, \"services\": {\"web\": {\"a\": {\"mirror\": {\"value\": "
+			"{}, \"file\": {}}}}}}",
+	};
+	struct registry *r = registry_of(two_services());
+	json_t *unknown, *o;
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		o = json_loads(bad[i], 0, NULL);
+		assert_non_null(o);
+		assert_int_equal(registry_restore(r, o), -EINVAL);
+		json_decref(o);
+	}
+	assert_false(registry_endpoint_by_name(r, "web", "b")->drain);
+	unknown = json_loads("{\"version\": 1, \"services\": {\"x\": {}, \"web\": {\"x\": 1}}}", 0,
+			NULL);
+	assert_int_equal(registry_restore(r, unknown), 0);
+	json_decref(unknown);
+	finish(r, NULL);
+}
+
+static double
+cpu_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Median of the CPU time of 101 changes among 1,000 services of 100 endpoints. */
+static double
+change_ms(struct registry *r, const struct view **v, bool weight)
+{
+	double ms[101], begin;
+	struct endpoint *e;
+	uint32_t i;
+
+	for (i = 0; i < 101; i++) {
+		e = registry_service_at(r, i * 9)->endpoint[i & 98];
+		begin = cpu_ms();
+		if (weight)
+			registry_set_weight(r, e, 50 + i);
+		else
+			registry_set_shift(r, e, 1000 + i, SETTING_RUNTIME);
+		next_view(r, v);
+		ms[i] = cpu_ms() - begin;
+	}
+	qsort(ms, 101, sizeof(ms[0]), compare);
+	return ms[50];
+}
+
+static void
+one_change_among_a_thousand_services_is_cheap(void **state)
+{
+	struct registry *r = registry_of(many(1000, 100));
+	const struct view *v = NULL;
+	double begin = cpu_ms(), ms;
+
+	next_view(r, &v);
+	print_message("# all of 1,000 x 100: %.1f ms\n", cpu_ms() - begin);
+	ms = change_ms(r, &v, false);
+	print_message("# a shift: %.3f ms\n", ms);
+	assert_true(ms < 1.0 * TIME_FACTOR);
+	ms = change_ms(r, &v, true);
+	print_message("# a weight: %.3f ms\n", ms);
+	assert_true(ms < 3.0 * TIME_FACTOR);
+	begin = cpu_ms();
+	assert_int_equal(registry_reload(r, many(1000, 100)), 0);
+	next_view(r, &v);
+	print_message("# a reload that takes the weights back: %.1f ms\n", cpu_ms() - begin);
+	finish(r, v);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(ids_stay_with_names_over_reloads),
+			cmocka_unit_test(a_removed_id_rests_until_its_flows_are_gone),
+			cmocka_unit_test(a_removed_service_leaves_the_view),
+			cmocka_unit_test(another_address_is_another_server),
+			cmocka_unit_test(too_few_ids_refuse_a_reload_and_change_nothing),
+			cmocka_unit_test(runtime_settings_survive_unless_the_file_changes_them),
+			cmocka_unit_test(settings_out_of_range_are_refused),
+			cmocka_unit_test(epochs_change_when_flows_must_move),
+			cmocka_unit_test(a_complete_shift_ends_old_flows_once_if_told_to),
+			cmocka_unit_test(the_standby_is_the_first_shadow_that_can_take_flows),
+			cmocka_unit_test(health_without_a_result_counts_as_the_check_says),
+			cmocka_unit_test(a_change_builds_only_what_changed),
+			cmocka_unit_test(weights_of_all_kinds_make_tables),
+			cmocka_unit_test(endpoints_are_in_the_view_as_configured),
+			cmocka_unit_test(local_addresses_keep_their_index),
+			cmocka_unit_test(state_comes_back_after_a_restart),
+			cmocka_unit_test(state_that_was_not_written_here_is_refused_whole),
+			cmocka_unit_test(one_change_among_a_thousand_services_is_cheap),
+	};
+
+	return cmocka_run_group_tests_name("registry", tests, NULL, NULL);
+}
