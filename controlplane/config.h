@@ -97,6 +97,12 @@ struct config_route {
 	struct ip_addr via;
 };
 
+/* A neighbour that is not asked for: known and never in doubt. */
+struct config_neighbour {
+	struct ip_addr addr;
+	struct ether_mac mac;
+};
+
 /* A logical port. Several may share a device, each with its own VLAN. */
 struct config_port {
 	char *name;
@@ -108,6 +114,8 @@ struct config_port {
 	size_t address_count;
 	struct config_route *route;
 	size_t route_count;
+	struct config_neighbour *neighbour;
+	size_t neighbour_count;
 	struct ip_addr gateway4, gateway6; /* none: no default route through this port */
 	int line;
 };

@@ -162,6 +162,22 @@ read_address(const struct key *key, struct yaml *node, void *base, struct compla
 		memcpy(key_field(key, base), &addr, sizeof(addr));
 }
 
+static void
+read_mac(const struct key *key, struct yaml *node, void *base, struct complaints *c)
+{
+	static const struct ether_mac none;
+	struct ether_mac mac;
+	char more;
+
+	if (sscanf(node->text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &mac.b[0], &mac.b[1],
+			    &mac.b[2], &mac.b[3], &mac.b[4], &mac.b[5], &more) != 6)
+		yaml_complain(c, node, "no MAC address; write one such as 02:00:00:00:00:01");
+	else if ((mac.b[0] & 1) || memcmp(&mac, &none, sizeof(mac)) == 0)
+		yaml_complain(c, node, "not the MAC address of one host; write its own");
+	else
+		memcpy(key_field(key, base), &mac, sizeof(mac));
+}
+
 /* The prefix without its host bits. */
 static struct ip_prefix
 network_of(const struct ip_prefix *p)
@@ -307,6 +323,9 @@ scalar_read(const struct key *key, struct yaml *node, void *base, struct complai
 	case KEY_ADDRESS:
 		read_address(key, node, base, c);
 		break;
+	case KEY_MAC:
+		read_mac(key, node, base, c);
+		break;
 	case KEY_PREFIX:
 	case KEY_NETWORK:
 		read_prefix(key, node, base, c);
@@ -364,6 +383,14 @@ choice_format(const struct key *key, const void *base)
 	return choice->name ? choice->name : "";
 }
 
+static void
+print_mac(const struct ether_mac *mac, FILE *out)
+{
+	const uint8_t *m = mac->b;
+
+	fprintf(out, "\"%02x:%02x:%02x:%02x:%02x:%02x\"", m[0], m[1], m[2], m[3], m[4], m[5]);
+}
+
 void
 scalar_print(const struct key *key, const void *base, FILE *out)
 {
@@ -388,6 +415,9 @@ scalar_print(const struct key *key, const void *base, FILE *out)
 		break;
 	case KEY_ADDRESS:
 		fputs(ip_format(key_field(key, base), address), out);
+		break;
+	case KEY_MAC:
+		print_mac(key_field(key, base), out);
 		break;
 	case KEY_PREFIX:
 	case KEY_NETWORK:
@@ -456,6 +486,7 @@ scalar_equal(const struct key *key, const void *a, const void *b)
 	case KEY_TEMPLATE:
 		return true;
 	case KEY_ADDRESS:
+	case KEY_MAC:
 	case KEY_COUNT:
 	case KEY_RATE:
 	case KEY_BOOL:

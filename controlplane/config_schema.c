@@ -164,6 +164,13 @@ static const struct key route_keys[] = {
 static const struct key_group route_group = {
 		"a route", sizeof(struct config_route), .flow = true, GROUP(route_keys)};
 
+static const struct key neighbour_keys[] = {
+		{"address", KEY_ADDRESS, KEY_REQUIRED, FIELD(struct config_neighbour, addr)},
+		{"mac", KEY_MAC, KEY_REQUIRED, FIELD(struct config_neighbour, mac)},
+};
+static const struct key_group neighbour_group = {"a neighbour", sizeof(struct config_neighbour),
+		.flow = true, GROUP(neighbour_keys)};
+
 static const struct key port_keys[] = {
 		{"name", KEY_NAME, KEY_REQUIRED | KEY_RESTART, FIELD(struct config_port, name)},
 		{"device", KEY_TEXT, KEY_REQUIRED | KEY_RESTART, FIELD(struct config_port, device),
@@ -180,6 +187,9 @@ static const struct key port_keys[] = {
 		{"gateways", KEY_GATEWAYS, KEY_OMITTED, FIELD(struct config_port, gateway4)},
 		{"routes", KEY_LIST, KEY_OMITTED, LIST(struct config_port, route, route_count),
 				.max = 1024, .group = &route_group},
+		{"neighbours", KEY_LIST, KEY_OMITTED,
+				LIST(struct config_port, neighbour, neighbour_count), .max = 8192,
+				.group = &neighbour_group},
 };
 static const struct key_group port_group = {"a port", sizeof(struct config_port),
 		offsetof(struct config_port, line), GROUP(port_keys)};

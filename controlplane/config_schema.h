@@ -16,6 +16,7 @@ enum key_type {
 	KEY_NAME, /* letters, digits, "_", "-", "."; at most 63 */
 	KEY_TEXT, /* printable ASCII */
 	KEY_ADDRESS,
+	KEY_MAC, /* of a host: neither a group's nor zero */
 	KEY_PREFIX, /* an address with its prefix length: host bits are kept */
 	KEY_NETWORK, /* a prefix: host bits are refused */
 	KEY_MS,

@@ -516,6 +516,28 @@ unpin_all(struct neighbours *n)
 	}
 }
 
+/* Neighbours that the configuration names; those that it names no more are asked for like any other. */
+static void
+static_follow(struct neighbours *n)
+{
+	const struct config *config = config_of(n);
+	uint64_t now_ms = loop_now_ms();
+	struct neighbour *e;
+	size_t i, j;
+
+	for (i = 0; i < neighbour_table_limit(n->table); i++) {
+		e = neighbour_at(n->table, (uint32_t)i);
+		if (e && e->state == NEIGHBOUR_STATIC)
+			neighbour_doubt(e, now_ms);
+	}
+	for (i = 0; i < config->port_count; i++)
+		for (j = 0; j < config->port[i].neighbour_count; j++) {
+			e = entry_of(n, (uint16_t)i, &config->port[i].neighbour[j].addr);
+			if (e && neighbour_fix(e, &config->port[i].neighbour[j].mac, now_ms))
+				waiting_send(n, e);
+		}
+}
+
 /* New addresses are announced; known ones keep what is left of theirs. */
 static void
 own_follow(struct neighbours *n)
@@ -544,6 +566,7 @@ neighbours_sync(struct neighbours *n)
 	size_t i, j;
 
 	unpin_all(n);
+	static_follow(n);
 	for (i = 0; i < registry_service_count(n->g->registry); i++) {
 		struct service *s = registry_service_at(n->g->registry, i);
 

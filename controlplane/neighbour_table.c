@@ -118,7 +118,8 @@ neighbour_oldest(const struct neighbour_table *t)
 	for (i = 0; i < t->limit; i++) {
 		struct neighbour *n = &t->entry[i];
 
-		if (n->in_use && !n->pinned && (!oldest || n->used_ms < oldest->used_ms))
+		if (n->in_use && !n->pinned && n->state != NEIGHBOUR_STATIC &&
+				(!oldest || n->used_ms < oldest->used_ms))
 			oldest = n;
 	}
 	return oldest;
@@ -204,6 +205,8 @@ neighbour_step(struct neighbour *n, uint64_t now_ms)
 		return step_probe(n, now_ms);
 	case NEIGHBOUR_FAILED:
 		return step_failed(n, now_ms);
+	case NEIGHBOUR_STATIC:
+		break;
 	}
 	return NEIGHBOUR_NOTHING;
 }
@@ -215,8 +218,8 @@ confirm(struct neighbour *n, uint64_t now_ms)
 	n->next_ms = now_ms + REACHABLE_MS - hash_of(n->port, &n->addr) % SPREAD_MS;
 }
 
-static void
-doubt(struct neighbour *n, uint64_t now_ms)
+void
+neighbour_doubt(struct neighbour *n, uint64_t now_ms)
 {
 	enter(n, NEIGHBOUR_STALE, now_ms);
 	n->next_ms = now_ms + STALE_MS;
@@ -228,6 +231,8 @@ neighbour_learn(struct neighbour *n, const struct neighbour_evidence *e, uint64_
 	bool usable = neighbour_usable(n);
 	bool same = usable && memcmp(n->mac.b, e->mac.b, sizeof(e->mac.b)) == 0;
 
+	if (n->state == NEIGHBOUR_STATIC)
+		return false;
 	if (same) {
 		if (e->confirms)
 			confirm(n, now_ms);
@@ -235,7 +240,7 @@ neighbour_learn(struct neighbour *n, const struct neighbour_evidence *e, uint64_
 	}
 	if (usable && (!e->override || now_ms - n->mac_ms < MAC_LOCK_MS)) {
 		if (n->state == NEIGHBOUR_REACHABLE)
-			doubt(n, now_ms);
+			neighbour_doubt(n, now_ms);
 		return false;
 	}
 	n->mac = e->mac;
@@ -243,8 +248,20 @@ neighbour_learn(struct neighbour *n, const struct neighbour_evidence *e, uint64_
 	if (e->confirms)
 		confirm(n, now_ms);
 	else
-		doubt(n, now_ms);
+		neighbour_doubt(n, now_ms);
 	return true;
+}
+
+bool
+neighbour_fix(struct neighbour *n, const struct ether_mac *mac, uint64_t now_ms)
+{
+	bool same = neighbour_usable(n) && memcmp(n->mac.b, mac->b, sizeof(mac->b)) == 0;
+
+	if (n->state != NEIGHBOUR_STATIC)
+		enter(n, NEIGHBOUR_STATIC, now_ms);
+	n->mac = *mac;
+	n->mac_ms = now_ms;
+	return !same;
 }
 
 bool
@@ -267,6 +284,8 @@ neighbour_state_name(enum neighbour_state s)
 		return "probe";
 	case NEIGHBOUR_FAILED:
 		return "failed";
+	case NEIGHBOUR_STATIC:
+		return "static";
 	}
 	return "unknown";
 }

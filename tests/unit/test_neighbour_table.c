@@ -172,6 +172,22 @@ the_table_is_bounded_and_finds_what_it_holds(void **state)
 	neighbour_table_free(NULL);
 }
 
+static void
+a_static_one_is_neither_asked_nor_corrected(void **state)
+{
+	struct neighbour n = fresh();
+
+	assert_true(neighbour_fix(&n, &answer.mac, 0));
+	assert_false(neighbour_fix(&n, &answer.mac, 10));
+	assert_int_equal(neighbour_step(&n, 1000000), NEIGHBOUR_NOTHING);
+	assert_false(neighbour_learn(&n, &moved, 1000000));
+	assert_memory_equal(&n.mac, &answer.mac, sizeof(n.mac));
+	assert_true(neighbour_usable(&n));
+	neighbour_doubt(&n, 2000000);
+	assert_true(neighbour_usable(&n));
+	assert_int_equal(neighbour_step(&n, 2001000), NEIGHBOUR_ASK_ONE);
+}
+
 int
 main(void)
 {
@@ -183,6 +199,7 @@ main(void)
 			cmocka_unit_test(what_was_only_seen_is_used_and_confirmed_soon),
 			cmocka_unit_test(a_move_is_followed_but_not_faster_than_once_a_second),
 			cmocka_unit_test(one_that_nobody_needs_is_forgotten),
+			cmocka_unit_test(a_static_one_is_neither_asked_nor_corrected),
 			cmocka_unit_test(the_table_is_bounded_and_finds_what_it_holds),
 	};
 
