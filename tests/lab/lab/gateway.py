@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """understudyd under test: its configuration, its process, its API."""
 
+import collections
 import http.client
 import json
 import re
 import socket
 import time
+import urllib.parse
 
 import yaml
 
@@ -89,6 +91,11 @@ def configuration(lab, ports, services, local_addresses=(), **gateway):
     }
 
 
+def leg_total(endpoint, leg):
+    """The counters of a leg; all 0 if it never carried anything."""
+    return endpoint["legs"].get(leg, {}).get("total") or collections.Counter()
+
+
 class Gateway:
     """A running understudyd."""
 
@@ -122,45 +129,57 @@ class Gateway:
         return self
 
     def not_up(self):
-        return [e["name"] for e in self.endpoints() if e["state"] != "up"]
+        return [e["endpoint"] for e in self.endpoints() if e["state"] != "up"]
 
     def status(self):
         return self.api.get("/v1/status")
 
     def endpoints(self):
-        answer = self.api.get("/v1/endpoints")
-        return answer["endpoints"] if isinstance(answer, dict) else answer
+        """Rows with state, settings and, under legs, what was measured; `total` of a leg are its counters since ever."""
+        return self.api.get("/v1/endpoints?counters=1")["endpoints"]
 
     def endpoint(self, service, name):
         for e in self.endpoints():
-            if e["service"] == service and e["name"] == name:
+            if e["service"] == service and e["endpoint"] == name:
                 return e
         raise LabError(f"no endpoint {service}/{name} in /v1/endpoints")
 
     def leg(self, service, name, leg="server"):
-        """The counters of a leg of an endpoint."""
-        return self.endpoint(service, name)["legs"][leg]
+        """The counters of a leg of an endpoint since ever."""
+        return leg_total(self.endpoint(service, name), leg)
 
     def counters(self):
-        """Sum over lcores of what they count."""
-        return self.api.get("/v1/counters")
+        """Sum over lcores of what they count, with the ends of packets under `ends`."""
+        rows = self.api.get("/v1/lcores")["lcores"]
+        total = {key: sum(row["counters"][key] for row in rows) for key in rows[0]["counters"]}
+        total["ends"] = {key: sum(row["ends"][key] for row in rows) for key in rows[0]["ends"]}
+        return total
 
-    def drops(self):
-        """Packet ends by reason: those that are not zero."""
-        return {k: v for k, v in self.counters()["ends"].items() if v}
+    def balance(self):
+        """Packets that were received and are neither sent nor counted: must be 0 when nothing is on its way."""
+        c = self.counters()
+        return c["received"] - c["forwarded"] - sum(c["ends"].values())
 
     def ctl(self, *arguments, check=True):
         return self.host.run(self.program("understudyctl"), "--socket", self.api.path, *arguments, check=check)
 
     def shift(self, service, endpoint, percent):
-        self.ctl("shift", f"{service}/{endpoint}", f"{percent}%")
+        self.api.post("/v1/shift", {"service": service, "endpoint": endpoint, "share": percent / 100})
 
-    def mirror(self, service, endpoint, percent):
-        self.ctl("mirror", f"{service}/{endpoint}", f"{percent}%")
+    def mirror(self, service, endpoint, percent, **more):
+        self.api.post("/v1/mirror", {"service": service, "endpoint": endpoint, "share": percent / 100, **more})
+
+    def drain(self, service, endpoint, on):
+        self.api.post("/v1/drain", {"service": service, "endpoint": endpoint, "drain": on})
+
+    def explain(self, source, destination, protocol):
+        return self.api.get("/v1/explain?" + urllib.parse.urlencode(
+            {"src": source, "dst": destination, "protocol": protocol}))
 
     def reload(self):
+        """Writes the configuration as it is now and has it read."""
         self.write()
-        return self.ctl("reload")
+        return self.api.post("/v1/reload")
 
     def wait_state(self, service, endpoint, state, seconds=5.0):
         """Waits for a state; the seconds that it took."""

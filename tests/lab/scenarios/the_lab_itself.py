@@ -5,9 +5,9 @@
              c2       gw
 """
 
-from lab import servers
-from lab.hosts import LabError
-from lab.load import Load
+from lab import clients, servers
+from lab.hosts import LabError, wait_until
+from lab.load import Load, failures
 from lab.topology import OneArmed, v4, v6
 
 PMDS = ("af_xdp",)
@@ -57,3 +57,10 @@ def a_command_that_fails_says_so(world):
         assert "exit code 1" in str(error)
         return
     raise AssertionError("no error")
+
+
+def curl_and_dnsperf_keep_a_rate_and_tell_of_every_request(world):
+    both = [clients.start_curl(world.c1, v4(11), 50), clients.start_dnsperf(world.c1, v4(11), 100)]
+    wait_until("50 requests of each", lambda: all(len(c.records) >= 50 for c in both), 10)
+    for client in both:
+        assert not failures(client.stop()), failures(client.records)[:3]

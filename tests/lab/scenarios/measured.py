@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers of known delay and known loss, and what the gateway measures of them by looking.
+
+      c1 ---- sw ---- p1 echo :7000, 20 ms late
+              gw      p2 drops 5 % of what it gets on :80 (nft)
+"""
+
+from lab import servers, worlds
+from lab.hosts import LabError, Skip, wait_until
+from lab.topology import SERVICE, v4
+
+DELAY_MS = 20
+LOSS_PERCENT = 5
+ECHO = """
+import socket, sys
+s = socket.create_connection((sys.argv[1], 7000)) if sys.argv[2] == "tcp" else socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(5)
+if sys.argv[2] == "udp":
+    s.connect((sys.argv[1], 7000))
+for i in range(int(sys.argv[3])):
+    s.send(b"x")
+    s.recv(10)
+"""
+
+
+def setup(lab):
+    rows = [worlds.service("echo", "udp", 7000, kind="icmp"), worlds.service("echot", "tcp", 7000, kind="icmp"),
+            worlds.service("web", "tcp", 80, kind="icmp")]
+    rows[0]["endpoints"] = rows[0]["endpoints"][:1]
+    rows[1]["endpoints"] = rows[1]["endpoints"][:1]
+    rows[2]["endpoints"] = rows[2]["endpoints"][1:2]
+    for row in rows:
+        del row["endpoints"][0]["shadows"]
+    return worlds.one_armed(lab, rows, before=lambda w: servers.script(w.p1, "echo", "7000", "--delay-ms", str(DELAY_MS)))
+
+
+def mean_reply_ms(world, service, endpoint, protocol):
+    before = world.gateway.leg(service, endpoint)
+    world.c1.run("/usr/bin/python3", "-c", ECHO, v4(SERVICE), protocol, "50", seconds=60)
+    after = world.gateway.leg(service, endpoint)
+    replies = after["replies"] - before["replies"]
+    assert replies == 50, replies
+    return (after["reply_us"] - before["reply_us"]) / replies / 1000
+
+
+def a_known_delay_is_measured_on_udp(world):
+    mean = mean_reply_ms(world, "echo", "echo1", "udp")
+    assert DELAY_MS <= mean < DELAY_MS * 1.5, mean
+
+
+def a_known_delay_is_measured_on_tcp(world):
+    mean = mean_reply_ms(world, "echot", "echot1", "tcp")
+    assert DELAY_MS <= mean < DELAY_MS * 1.5, mean
+
+
+def unanswered_datagrams_are_counted(world):
+    drop(world.p1, f"udp dport 7000 numgen random mod 100 < {LOSS_PERCENT * 4} drop")
+    before = world.gateway.leg("echo", "echo1")
+    code = ("import socket,sys\nfor i in range(200):\n s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\n"
+            " s.settimeout(0.2)\n s.sendto(b'x',(sys.argv[1],7000))\n"
+            " try: s.recv(9)\n except TimeoutError: print('lost')\n")
+    lost = world.c1.run("/usr/bin/python3", "-c", code, v4(SERVICE), seconds=90).count("lost")
+    world.p1.run("nft", "flush", "ruleset")
+    wait_until(f"{lost} unanswered", lambda: world.gateway.leg("echo", "echo1")["unanswered"] - before["unanswered"] == lost, 20)
+
+
+def retransmissions_tell_of_a_known_loss(world):
+    drop(world.p2, f"tcp dport 80 numgen random mod 100 < {LOSS_PERCENT} drop")
+    before = world.gateway.leg("web", "web2")
+    data = "x" * 2_000_000
+    for _ in range(3):
+        world.c1.run("curl", "-sS", "-m", "60", "-o", "/dev/null", "--data-binary", "@-", f"http://{v4(SERVICE)}/upload",
+                     stdin=data, seconds=90)
+    world.p2.run("nft", "flush", "ruleset")
+    after = world.gateway.leg("web", "web2")
+    sent = after["segments_to"] - before["segments_to"]
+    again = after["retransmitted_to"] - before["retransmitted_to"]
+    assert 0.5 * LOSS_PERCENT < 100 * again / sent < 2 * LOSS_PERCENT, f"{again} of {sent}"
+
+
+def drop(host, rule):
+    try:
+        host.run("nft", "-f", "-", stdin=f"table inet t {{ chain c {{ type filter hook input priority 0; {rule}; }}; }}")
+    except LabError as error:
+        raise Skip(f"needs nftables with numgen: {error}") from error
