@@ -8,18 +8,19 @@
 
 #include "gateway.h"
 
-/* The vdev arguments of a port's device with our XDP program added, or a copy of them if it is not net_af_xdp. Written
- * to `out`. 0 or -errno with `error`. Call before device_open(). */
-int filter_device_args(const struct config_port *port, uint16_t queue, char *out, size_t out_size, char *error,
-	size_t error_size);
+/* Addresses of ours that the host has too, where a port's interface belongs to the kernel: adds an error for each, which
+ * names both. True if there are none. Before a start or a reload. */
+bool filter_check(const struct config *config, struct config_errors *errors);
 
-/* Finds or loads the programs of all open devices. NULL with `error`. */
+/* Loads the programs and attaches them to the interfaces of g->registry's ports. Before device_open(), for DPDK's
+ * sockets join our program's map. NULL with `error`. */
 struct filter *filter_create(struct gateway *g, char *error, size_t error_size);
-void filter_free(struct filter *f); /* detaches what it attached */
+void filter_free(struct filter *f); /* detaches; after device_close() */
 
-/* Brings the maps in line with the registry: additions before, removals after the view that needs them is published. */
+/* Brings the maps in line with the registry's configuration: additions before, removals after the view that needs them
+ * is published. At the start and at each reload; nothing else changes them. 0 or -errno (-E2BIG: a map is full). */
 int filter_sync_add(struct filter *f);
 int filter_sync_remove(struct filter *f);
 
-/* Counters of the programs by interface and verdict: array of objects. New reference. */
+/* Counters of the programs: array of {interface, program, mode, verdicts: {name: count}}. New reference. */
 json_t *filter_json(const struct filter *f);
