@@ -182,11 +182,33 @@ fill(struct config *config, struct yaml *root, struct complaints *c)
 	return c->found ? -EINVAL : 0;
 }
 
+static int
+line_of(const char *error, size_t name_len)
+{
+	return atoi(error + name_len + 1);
+}
+
+/* In the order of the file, whatever found them first. They are few: config_yaml.c stops at a thousand. */
+static void
+sort_errors(struct config_errors *errors, size_t from, const char *name)
+{
+	size_t i, k, n = strlen(name);
+	char *moved;
+
+	for (i = from + 1; i < errors->count; i++) {
+		moved = errors->line[i];
+		for (k = i; k > from && line_of(errors->line[k - 1], n) > line_of(moved, n); k--)
+			errors->line[k] = errors->line[k - 1];
+		errors->line[k] = moved;
+	}
+}
+
 struct config *
 config_parse(const char *text, size_t len, const char *name, struct config_errors *errors)
 {
 	struct complaints c = {.file = name, .errors = errors};
 	struct config *config = NULL;
+	size_t before = errors->count;
 	struct yaml *root;
 	int err;
 
@@ -205,6 +227,7 @@ config_parse(const char *text, size_t len, const char *name, struct config_error
 	}
 	config = calloc(1, sizeof(*config));
 	err = config && set_text(&config->file, name) == 0 ? fill(config, root, &c) : -ENOMEM;
+	sort_errors(errors, before, name);
 	if (err == -ENOMEM)
 		config_errors_add(errors, "%s: out of memory", name);
 	if (err) {

@@ -90,6 +90,29 @@ refuse_unknown(const struct key_group *group, struct yaml *map, struct complaint
 	}
 }
 
+/* A misspelt key was told already; that it is missing would be told twice. */
+static bool
+is_misspelt(const struct key_group *group, const struct yaml *map, const char *name)
+{
+	const char *near;
+	size_t i;
+
+	for (i = 0; map && i < map->count; i++) {
+		near = map->child[i]->bad ? nearest_key_or_null(group, map->child[i]->key) : NULL;
+		if (near && strcmp(near, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+refuse_missing(const struct key_group *group, const struct key *key, struct yaml *map,
+		struct complaints *c)
+{
+	if (!is_misspelt(group, map, key->name))
+		yaml_complain_key(c, map, key->name, "is missing; add it");
+}
+
 static const char *
 kind_name(enum yaml_kind kind)
 {
@@ -144,8 +167,11 @@ read_list(const struct key *key, struct yaml *node, void *base, struct complaint
 		return;
 	n = node->count;
 	if (n < key->min || n > key->max) {
-		yaml_complain(c, node, "has %zu entries; give %zu to %zu", n, (size_t)key->min,
-				(size_t)key->max);
+		if (key->max == UINT32_MAX)
+			yaml_complain(c, node, "has no entries; give at least one");
+		else
+			yaml_complain(c, node, "has %zu entries; give %zu to %zu", n,
+					(size_t)key->min, (size_t)key->max);
 		return;
 	}
 	if (n == 0)
@@ -289,7 +315,7 @@ read_group(const struct key_group *group, struct yaml *map, struct yaml *templat
 		else if (!is_absent(key, node))
 			read_key(key, node, base, c);
 		else if (key->flags & KEY_REQUIRED)
-			yaml_complain_key(c, map ? map : template, key->name, "is missing; add it");
+			refuse_missing(group, key, map ? map : template, c);
 		else if (key->fallback)
 			read_fallback(key, base, c);
 	}

@@ -204,8 +204,9 @@ read_prefix(const struct key *key, struct yaml *node, void *base, struct complai
 	network = network_of(&prefix);
 	if (!strchr(node->text, '/') && key->type == KEY_PREFIX)
 		yaml_complain(c, node,
-				"lacks its prefix length; write %s/24 or whatever the subnet has",
-				ip_format(&prefix.addr, text));
+				"lacks its prefix length; write it behind the address, such as "
+				"%s/%d",
+				ip_format(&prefix.addr, text), ip_is_v4(&prefix.addr) ? 24 : 64);
 	else if (key->type == KEY_NETWORK && !ip_equal(&network.addr, &prefix.addr))
 		yaml_complain(c, node, "has bits set behind its prefix; write %s",
 				ip_prefix_format(&network, text));

@@ -26,7 +26,8 @@ static const struct unit counts[] = {
 		{"Gi", 1 << 30},
 		{"T", 1000000000000},
 };
-static const struct unit rates[] = {{"", 1}, {"k", 1000}, {"M", 1000000}, {"G", 1000000000}};
+static const struct unit rates[] = {
+		{"", 1}, {"k", 1000}, {"M", 1000000}, {"G", 1000000000}, {"T", 1000000000000}};
 static const struct unit durations[] = {
 		{"us", 1},
 		{"ms", 1000},

@@ -205,7 +205,7 @@ yaml_complain_key(struct complaints *c, struct yaml *map, const char *key, const
 void
 yaml_warn_key(struct complaints *c, struct yaml *map, const char *key, const char *format, ...)
 {
-	struct yaml *child = yaml_child(map, key);
+	struct yaml *child = key ? yaml_child(map, key) : NULL;
 	char *what, *text;
 	va_list args;
 	int n;
@@ -235,7 +235,7 @@ line_of(struct fy_event *event)
 {
 	const struct fy_mark *mark_at = fy_event_start_mark(event);
 
-	return mark_at ? mark_at->line + 1 : 1;
+	return mark_at ? mark_at->line + 1 : 0;
 }
 
 static struct yaml *
@@ -276,12 +276,15 @@ attach(struct builder *b, struct yaml *node)
 {
 	struct yaml *twin = NULL;
 
+	if (node->line == 0)
+		node->line = b->open ? b->open->line : 1;
 	if (!b->open) {
 		b->root = node;
 		return true;
 	}
 	if (b->pair) {
 		node->key = b->pair->text;
+		node->line = b->pair->line;
 		b->pair->text = NULL;
 		twin = yaml_child(b->open, node->key);
 		yaml_free(b->pair);

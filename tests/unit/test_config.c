@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -67,11 +68,252 @@ what_is_shipped_loads_and_prints_to_the_same(void **state)
 	}
 }
 
+static char *
+read_file_or_null(const char *path)
+{
+	FILE *in = fopen(path, "r");
+	char *text = NULL;
+	size_t size = 0;
+
+	if (in && getdelim(&text, &size, '\0', in) < 0) {
+		free(text);
+		text = NULL;
+	}
+	if (in)
+		fclose(in);
+	return text;
+}
+
+/* UPDATE_GOLDEN=1 writes what is instead of comparing; look at the difference before it is kept. */
+static void
+expect_golden(const char *path, const char *text)
+{
+	char *expected;
+	FILE *out;
+
+	if (getenv("UPDATE_GOLDEN")) {
+		out = fopen(path, "w");
+		assert_non_null(out);
+		fputs(text, out);
+		fclose(out);
+		return;
+	}
+	expected = read_file_or_null(path);
+	if (!expected)
+		fail_msg("'%s' is missing; run with UPDATE_GOLDEN=1", path);
+	if (strcmp(text, expected) != 0)
+		print_message("'%s' differs; now it is:\n%s", path, text);
+	assert_string_equal(text, expected);
+	free(expected);
+}
+
+/* Both a list of errors and a printed configuration, so that a file that became good is seen as well. */
+static char *
+outcome_of(const char *text, const char *name)
+{
+	struct config_errors errors = {0};
+	struct config *config = config_parse(text, strlen(text), name, &errors);
+	char *outcome = NULL;
+	size_t size = 0, i;
+	FILE *out = open_memstream(&outcome, &size);
+
+	assert_non_null(out);
+	for (i = 0; i < errors.count; i++)
+		fprintf(out, "%s\n", errors.line[i]);
+	if (config)
+		config_print(config, out);
+	fclose(out);
+	config_free(config);
+	config_errors_free(&errors);
+	return outcome;
+}
+
+static int
+is_yaml(const struct dirent *entry)
+{
+	size_t n = strlen(entry->d_name);
+
+	return n > 5 && strcmp(entry->d_name + n - 5, ".yaml") == 0;
+}
+
+static void
+expect_file(const char *folder, const char *name)
+{
+	char path[1024], golden[1024], *text, *outcome;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	snprintf(golden, sizeof(golden), "%s/%.*s.out", folder, (int)strlen(name) - 5, name);
+	text = read_file_or_null(path);
+	assert_non_null(text);
+	outcome = outcome_of(text, name);
+	assert_non_null(outcome);
+	assert_int_equal(strncmp(name, "bad-", 4) == 0,
+			strncmp(outcome, "gateway:", 8) != 0 && outcome[0] != '\0');
+	expect_golden(golden, outcome);
+	free(outcome);
+	free(text);
+}
+
+static void
+files_print_or_are_refused_as_recorded(void **state)
+{
+	struct dirent **entry;
+	char folder[512];
+	int i, n;
+
+	snprintf(folder, sizeof(folder), "%s/tests/data/config",
+			getenv("SOURCE_ROOT") ? getenv("SOURCE_ROOT") : ".");
+	n = scandir(folder, &entry, is_yaml, alphasort);
+	assert_true(n > 20);
+	for (i = 0; i < n; i++) {
+		expect_file(folder, entry[i]->d_name);
+		free(entry[i]);
+	}
+	free(entry);
+}
+
+#define PORTS                                                                 \
+	"ports: [{name: lan, device: net_null0, addresses: [10.0.0.2/24]}]\n" \
+	"local_addresses: [10.0.0.3]\n"
+
+static struct config *
+parse(const char *text)
+{
+	struct config_errors errors = {0};
+	struct config *config = config_parse(text, strlen(text), "test", &errors);
+	size_t i;
+
+	for (i = 0; i < errors.count; i++)
+		print_message("%s\n", errors.line[i]);
+	config_errors_free(&errors);
+	assert_non_null(config);
+	return config;
+}
+
+static void
+endpoints_take_from_their_service_what_they_do_not_say(void **state)
+{
+	struct config *config = parse(
+			PORTS "services:\n"
+			      "  - name: dns\n"
+			      "    address: 10.0.0.100\n"
+			      "    protocol: udp\n"
+			      "    port: 53\n"
+			      "    check: {type: udp, payload: ping, interval: 400ms, fall: 5}\n"
+			      "    mirror: {fraction: 50%, packets_per_second: 10k}\n"
+			      "    endpoints:\n"
+			      "      - {name: a, address: 10.0.0.11, shadows: [b], check: {fall: "
+			      "7}, mirror: {fraction: 25%}}\n"
+			      "      - {name: b, address: 10.0.0.12, check: {type: icmp}}\n"
+			      "      - {name: c, address: 10.0.0.13, check: {type: none}, shadows: "
+			      "[b]}\n");
+	const struct config_endpoint *e = config->service[0].endpoint;
+
+	assert_int_equal(e[0].weight, 100);
+	assert_int_equal(e[0].check.kind, CHECK_UDP);
+	assert_int_equal(e[0].check.interval_ms, 400);
+	assert_int_equal(e[0].check.timeout_ms, 400);
+	assert_int_equal(e[0].check.fall, 7);
+	assert_memory_equal(e[0].check.payload, "ping", 4);
+	assert_int_equal(e[0].mirror.share, SHARE_ONE / 4);
+	assert_int_equal(e[0].mirror.pps, 10000);
+	assert_int_equal(e[1].weight, 0);
+	assert_int_equal(e[1].check.kind, CHECK_ICMP);
+	assert_int_equal(e[1].check.interval_ms, 1000);
+	assert_int_equal(e[1].mirror.share, 0);
+	assert_int_equal(e[2].check.kind, CHECK_NONE);
+	assert_int_equal(e[2].mirror.share, SHARE_ONE / 2);
+	assert_string_equal(e[2].zone, "");
+	config_free(config);
+}
+
+static void
+a_reload_is_refused_by_name_where_it_needs_a_restart(void **state)
+{
+	static const struct {
+		const char *to, *refusal; /* NULL: can be taken over */
+	} cases[] = {
+			{PORTS "timeouts: {udp: 5s}\n", NULL},
+			{"ports: [{name: lan, device: net_null0, addresses: [10.0.0.2/24], "
+			 "gateways: [10.0.0.1],"
+			 " routes: [{to: 10.9.0.0/16, via: 10.0.0.254}]}]\nlocal_addresses: "
+			 "[10.0.0.4, 10.0.0.5]\n",
+					NULL},
+			{PORTS "services: [{name: s, address: 10.0.0.9, protocol: udp, port: 1,"
+			       " endpoints: [{name: e, address: 10.0.0.7}]}]\n",
+					NULL},
+			{PORTS "limits: {flows: 2048}\n",
+					"limits.flows: 2048 instead of 1048576; this needs a "
+					"restart"},
+			{PORTS "gateway: {lcores: [2]}\n",
+					"gateway.lcores: changed; this needs a restart"},
+			{PORTS "gateway: {idle_sleep: 0}\n",
+					"gateway.idle_sleep: 0 instead of 20us; this needs a "
+					"restart"},
+			{PORTS "gateway: {hash_seed: 2}\n",
+					"gateway.hash_seed: 2 instead of 1; this needs a restart"},
+			{PORTS "timeouts: {fragment: 2s}\n",
+					"timeouts.fragment: 2s instead of 1s; this needs a "
+					"restart"},
+			{"ports: [{name: lan, device: net_null0, addresses: [10.0.0.2/25]}]\n",
+					"ports[lan].addresses: changed; this needs a restart"},
+			{"ports: [{name: wan, device: net_null0, addresses: [10.0.0.2/24]}]\n",
+					"ports[lan].name: \"wan\" instead of \"lan\"; this needs a "
+					"restart"},
+			{"ports: [{name: lan, device: net_null0, addresses: [10.0.0.2/24]},"
+			 " {name: wan, device: net_null1, addresses: [10.1.0.2/24]}]\n",
+					"ports: 2 instead of 1; this needs a restart"},
+			{PORTS "limits: {local_addresses: 5}\n",
+					"limits.local_addresses: 5 instead of 4; this needs a "
+					"restart"},
+			{"ports: [{name: lan, device: net_null0, addresses: [10.0.0.2/24]}]\n"
+			 "local_addresses: [10.0.0.3, 10.0.0.4, 10.0.0.5, 10.0.0.6, 10.0.0.7]\n",
+					"local_addresses: 5 of one family, but there is room for "
+					"4; set limits.local_addresses and "
+					"restart"},
+	};
+	struct config *from = parse(PORTS), *to;
+	struct config_errors errors;
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		memset(&errors, 0, sizeof(errors));
+		to = parse(cases[i].to);
+		assert_int_equal(config_reloadable(from, to, &errors), cases[i].refusal == NULL);
+		assert_int_equal(errors.count, cases[i].refusal != NULL);
+		if (cases[i].refusal)
+			assert_string_equal(errors.line[0], cases[i].refusal);
+		config_errors_free(&errors);
+		config_free(to);
+	}
+	config_free(from);
+}
+
+static void
+a_file_that_cannot_be_read_is_told(void **state)
+{
+	static const char *const files[] = {"/nonexistent/file.yaml", "/", "/dev/zero"};
+	struct config_errors errors;
+	size_t i;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		memset(&errors, 0, sizeof(errors));
+		assert_null(config_load(files[i], &errors));
+		assert_int_equal(errors.count, 1);
+		assert_memory_equal(errors.line[0], files[i], strlen(files[i]));
+		config_errors_free(&errors);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(what_is_shipped_loads_and_prints_to_the_same),
+			cmocka_unit_test(files_print_or_are_refused_as_recorded),
+			cmocka_unit_test(endpoints_take_from_their_service_what_they_do_not_say),
+			cmocka_unit_test(a_reload_is_refused_by_name_where_it_needs_a_restart),
+			cmocka_unit_test(a_file_that_cannot_be_read_is_told),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
