@@ -20,4 +20,4 @@ struct icmp_translation {
  * packet inside is not touched. MACs are the caller's. False, and nothing is changed, if the packet inside is
  * of another family than the error: bad_icmp. */
 bool icmp_translate(uint8_t *frame, const struct packet *p, const struct packet *inner,
-	const struct icmp_translation *t);
+		const struct icmp_translation *t);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "parse.h"
 
+#include "checksum.h"
+
 #include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_tcp.h>
@@ -253,6 +255,20 @@ ipv4_header(const struct bytes *b, struct packet *p)
 	return p->ip_len < header ? END_bad_ip_length : GOES_ON;
 }
 
+/* Word by word, as the length is a multiple of four. */
+static bool
+ipv4_checksum_valid(const uint8_t *ip, uint32_t header)
+{
+	uint64_t sum = 0;
+	uint32_t word, i;
+
+	for (i = 0; i < header; i += 4) {
+		memcpy(&word, ip + i, 4);
+		sum += word;
+	}
+	return checksum_fold(sum) == 0xffff;
+}
+
 /* "This network", loopback, multicast, limited broadcast (RFC 1122, 3.2.1.3), and the land attack. */
 static bool
 ipv4_source_valid(const uint8_t *ip)
@@ -274,7 +290,7 @@ parse_ipv4(struct bytes *b, struct packet *p)
 
 	if (end != GOES_ON)
 		return bad(p, end);
-	if (rte_raw_cksum(ip, header) != 0xffff)
+	if (!ipv4_checksum_valid(ip, header))
 		return bad(p, END_bad_ip_header);
 	if (!at_or_null(b, p->l3, p->ip_len))
 		return bad(p, END_bad_ip_length);

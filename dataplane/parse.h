@@ -9,32 +9,32 @@
 #include "steer.h"
 
 enum parse_verdict {
-	PARSE_SEGMENT,	  /* TCP or UDP, whole: all fields valid */
-	PARSE_FRAGMENT,	  /* IPv4 or IPv6 fragment: fields up to l4 valid */
+	PARSE_SEGMENT, /* TCP or UDP, whole: all fields valid */
+	PARSE_FRAGMENT, /* IPv4 or IPv6 fragment: fields up to l4 valid */
 	PARSE_ICMP_ERROR, /* ICMP(v6) error; the packet inside is at `inner` */
-	PARSE_CONTROL,	  /* ARP, ND, other ICMP: for the control thread, if it is to us */
-	PARSE_OTHER_L4,	  /* IP with another protocol */
-	PARSE_OTHER_L3,	  /* neither IP nor ARP */
-	PARSE_BAD,	  /* `end` says why */
+	PARSE_CONTROL, /* ARP, ND, other ICMP: for the control thread, if it is to us */
+	PARSE_OTHER_L4, /* IP with another protocol */
+	PARSE_OTHER_L3, /* neither IP nor ARP */
+	PARSE_BAD, /* `end` says why */
 };
 
 /* Offsets are from the start of the frame; the frame has no VLAN tag any more. */
 struct packet {
-	uint8_t verdict;  /* enum parse_verdict */
-	uint8_t end;	  /* enum packet_end, for PARSE_BAD */
-	uint8_t family;	  /* 4 or 6; 0: not IP */
+	uint8_t verdict; /* enum parse_verdict */
+	uint8_t end; /* enum packet_end, for PARSE_BAD */
+	uint8_t family; /* 4 or 6; 0: not IP */
 	uint8_t protocol; /* of l4, after IPv6 extensions */
-	uint8_t l3;	  /* offset of the IP header: 14 */
+	uint8_t l3; /* offset of the IP header: 14 */
 	uint8_t ttl;
 	uint8_t tcp_flags; /* RTE_TCP_*_FLAG */
 	uint8_t icmp_type, icmp_code;
 	uint8_t pad[1];
-	uint16_t l4;	  /* offset of TCP, UDP or ICMP */
+	uint16_t l4; /* offset of TCP, UDP or ICMP */
 	uint16_t payload; /* offset of what TCP or UDP carries */
 	uint16_t payload_len;
-	uint16_t ip_len;  /* IP header and all behind it; padding of the frame excluded */
-	uint16_t window;  /* TCP, unscaled */
-	uint16_t inner;	  /* PARSE_ICMP_ERROR: offset of the IP header inside */
+	uint16_t ip_len; /* IP header and all behind it; padding of the frame excluded */
+	uint16_t window; /* TCP, unscaled */
+	uint16_t inner; /* PARSE_ICMP_ERROR: offset of the IP header inside */
 	uint32_t seq, ack; /* TCP, host order */
 };
 

@@ -132,12 +132,13 @@ put_reset(const struct ends *e, const struct reset_fields *r, uint8_t *out)
 uint32_t
 reply_reset(const uint8_t *frame, const struct packet *p, uint8_t *out)
 {
-	struct ends e = ends_back(frame, p);
 	struct reset_fields r = {.seq = 0};
+	struct ends e;
 
 	if (p->verdict != PARSE_SEGMENT || p->protocol != IPPROTO_TCP ||
 			p->tcp_flags & RTE_TCP_RST_FLAG)
 		return 0;
+	e = ends_back(frame, p);
 	memcpy(&r.dport_be, frame + p->l4, 2);
 	memcpy(&r.sport_be, frame + p->l4 + 2, 2);
 	if (p->tcp_flags & RTE_TCP_ACK_FLAG) {

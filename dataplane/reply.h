@@ -22,7 +22,7 @@ uint32_t reply_reset(const uint8_t *frame, const struct packet *p, uint8_t *out)
 struct reply_reset {
 	struct ether_mac src_mac, dst_mac;
 	struct flow_key key; /* as it shall stand in the reset: src is who the reset speaks for */
-	uint32_t seq, ack;   /* host order */
+	uint32_t seq, ack; /* host order */
 	bool has_ack;
 };
 
@@ -38,14 +38,15 @@ enum reply_kind {
 
 struct reply_error {
 	enum reply_kind kind;
-	uint16_t mtu;	    /* REPLY_TOO_BIG: of the next hop, IP packet */
+	uint16_t mtu; /* REPLY_TOO_BIG: of the next hop, IP packet */
 	struct ip_addr src; /* none: the packet's own destination speaks */
 };
 
 /* The ICMP error about the packet at `frame`, which must be parsed and not bad. `out` may be `frame`.
  * Returns the length, or 0 if none is due: about ICMP errors, later fragments, multicast, broadcast, or
  * from nowhere (RFC 1122, 3.2.2; RFC 4443, 2.4 (e)). */
-uint32_t reply_error(const uint8_t *frame, const struct packet *p, const struct reply_error *e, uint8_t *out);
+uint32_t reply_error(const uint8_t *frame, const struct packet *p, const struct reply_error *e,
+		uint8_t *out);
 
 /* Token bucket for the above: a flood must not make us one. Owned by one lcore. */
 struct reply_limit {

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -203,6 +204,66 @@ each_fault_has_its_reason(void **state)
 	}
 }
 
+/* As the forwarding loop does it: an ICMP error is as good as the packet inside. */
+static void
+parse_with_inner(const uint8_t *frame, uint32_t len, struct packet *p)
+{
+	struct packet inner;
+	uint8_t *copy;
+
+	if (parse_exact(frame, len, p) != PARSE_ICMP_ERROR)
+		return;
+	copy = malloc(len - p->inner + 1u);
+	len = (uint32_t)p->l3 + p->ip_len - p->inner;
+	memcpy(copy, frame + p->inner, len);
+	if (parse_inner(copy, len, &inner) == PARSE_BAD)
+		*p = inner;
+	free(copy);
+}
+
+/* How all packets of tests/data/pcap/NAME.pcap end. */
+static void
+assert_file_ends(const char *name, enum packet_end end)
+{
+	uint8_t header[24], record[16], frame[FRAME_MAX];
+	char path[4096];
+	struct packet p;
+	uint32_t len;
+	FILE *in;
+	int n;
+
+	snprintf(path, sizeof(path), "%s/tests/data/pcap/%s.pcap", getenv("SOURCE_ROOT"), name);
+	in = fopen(path, "rb");
+	if (!in || fread(header, sizeof(header), 1, in) != 1)
+		fail_msg("cannot read '%s'", path);
+	for (n = 0; fread(record, sizeof(record), 1, in) == 1; n++) {
+		memcpy(&len, record + 8, 4);
+		assert_true(len <= FRAME_MAX && fread(frame, 1, len, in) == len);
+		parse_with_inner(frame, len, &p);
+		if ((p.verdict == PARSE_BAD) != (end != PACKET_END_COUNT) ||
+				(p.verdict == PARSE_BAD && p.end != end))
+			fail_msg("%s, packet %d: verdict %u, end %s", name, n, p.verdict,
+					packet_end_name(p.end));
+	}
+	assert_true(n > 3);
+	fclose(in);
+}
+
+static void
+captured_packets_end_as_their_file_says(void **state)
+{
+	static const enum packet_end ends[] = {END_short_frame, END_bad_ip_header,
+			END_bad_ip_length, END_bad_ip_source, END_bad_ipv6_extension,
+			END_bad_l4_header, END_bad_tcp_flags, END_bad_icmp, END_bad_fragment};
+	size_t i;
+
+	if (!getenv("SOURCE_ROOT"))
+		skip();
+	for (i = 0; i < COUNT(ends); i++)
+		assert_file_ends(packet_end_name(ends[i]), ends[i]);
+	assert_file_ends("good", PACKET_END_COUNT);
+}
+
 int
 main(void)
 {
@@ -210,6 +271,7 @@ main(void)
 			cmocka_unit_test(a_segment_has_all_its_fields),
 			cmocka_unit_test(no_prefix_of_a_frame_is_read_beyond_or_accepted),
 			cmocka_unit_test(each_fault_has_its_reason),
+			cmocka_unit_test(captured_packets_end_as_their_file_says),
 	};
 
 	return cmocka_run_group_tests_name("parse", tests, NULL, NULL);

@@ -227,107 +227,64 @@ an_error_may_speak_for_another_address(void **state)
 	assert_true(frame_sums_right(out));
 }
 
+#define ICMP4 IPPROTO_ICMP
+#define ICMP6 IPPROTO_ICMPV6
+#define UDP IPPROTO_UDP
+
+static const struct due_case {
+	const char *what, *src, *dst;
+	uint8_t protocol;
+	uint16_t sport; /* ICMP: type and code */
+	uint16_t fragment; /* IPv4's field */
+	bool due;
+} due_cases[] = {
+		{"about an error", A4, B4, ICMP4, 0x0b00, 0, false},
+		{"about a redirect", A4, B4, ICMP4, 0x0500, 0, false},
+		{"about an echo", A4, B4, ICMP4, 0x0800, 0, true},
+		{"about an error, v6", A6, B6, ICMP6, 0x0300, 0, false},
+		{"about a solicitation", A6, B6, ICMP6, 135 << 8, 0, false},
+		{"from nowhere", "::", B6, ICMP6, 128 << 8, 0, false},
+		{"to multicast", A4, "224.0.0.1", UDP, 1, 0, false},
+		{"to broadcast", A4, "255.255.255.255", UDP, 1, 0, false},
+		{"to multicast, v6", A6, "ff02::1", UDP, 1, 0, false},
+		{"about a first fragment", A4, B4, UDP, 1, 0x2000, true},
+		{"about a later fragment", A4, B4, UDP, 1, 0x0010, false},
+};
+
+static void
+due_frame(const struct due_case *c, struct frame *f)
+{
+	struct frame_spec s = {.src = c->src,
+			.dst = c->dst,
+			.protocol = c->protocol,
+			.sport = c->sport,
+			.dport = 1,
+			.payload_len = 8};
+
+	frame_make(&s, f);
+	if (!c->fragment)
+		return;
+	frame_put16(f->b + 20, c->fragment);
+	frame_put16(f->b + 24, 0);
+	frame_put16(f->b + 24, frame_fold(frame_sum(f->b + 14, 20, 0)));
+}
+
 static void
 no_error_is_sent_where_none_is_due(void **state)
 {
-	static const struct {
-		const char *what;
-		struct frame_spec spec;
-		uint16_t fragment; /* IPv4's field */
-		bool due;
-	} cases[] = {
-			{"about an error",
-					{.src = A4,
-							.dst = B4,
-							.protocol = IPPROTO_ICMP,
-							.sport = 0x0b00},
-					0, false},
-			{"about a redirect",
-					{.src = A4,
-							.dst = B4,
-							.protocol = IPPROTO_ICMP,
-							.sport = 0x0500},
-					0, false},
-			{"about an echo",
-					{.src = A4,
-							.dst = B4,
-							.protocol = IPPROTO_ICMP,
-							.sport = 0x0800},
-					0, true},
-			{"about an error, v6",
-					{.src = A6,
-							.dst = B6,
-							.protocol = IPPROTO_ICMPV6,
-							.sport = 0x0300},
-					0, false},
-			{"about a solicitation",
-					{.src = A6,
-							.dst = B6,
-							.protocol = IPPROTO_ICMPV6,
-							.sport = 135 << 8},
-					0, false},
-			{"from nowhere",
-					{.src = "::",
-							.dst = B6,
-							.protocol = IPPROTO_ICMPV6,
-							.sport = 128 << 8},
-					0, false},
-			{"to multicast",
-					{.src = A4,
-							.dst = "224.0.0.1",
-							.protocol = IPPROTO_UDP,
-							.sport = 1,
-							.dport = 1},
-					0, false},
-			{"to broadcast",
-					{.src = A4,
-							.dst = "255.255.255.255",
-							.protocol = IPPROTO_UDP,
-							.sport = 1,
-							.dport = 1},
-					0, false},
-			{"to multicast, v6",
-					{.src = A6,
-							.dst = "ff02::1",
-							.protocol = IPPROTO_UDP,
-							.sport = 1,
-							.dport = 1},
-					0, false},
-			{"about a first fragment",
-					{.src = A4,
-							.dst = B4,
-							.protocol = IPPROTO_UDP,
-							.sport = 1,
-							.dport = 1,
-							.payload_len = 8},
-					0x2000, true},
-			{"about a later fragment",
-					{.src = A4,
-							.dst = B4,
-							.protocol = IPPROTO_UDP,
-							.sport = 1,
-							.dport = 1,
-							.payload_len = 8},
-					0x0010, false},
-	};
 	struct reply_error e = {.kind = REPLY_TTL_EXPIRED};
 	uint8_t out[REPLY_MAX];
 	struct frame f;
 	struct packet p;
 	size_t i;
 
-	for (i = 0; i < COUNT(cases); i++) {
-		frame_make(&cases[i].spec, &f);
-		if (cases[i].fragment) {
-			frame_put16(f.b + 20, cases[i].fragment);
-			frame_put16(f.b + 24, 0);
-			frame_put16(f.b + 24, frame_fold(frame_sum(f.b + 14, 20, 0)));
-		}
+	for (i = 0; i < COUNT(due_cases); i++) {
+		due_frame(&due_cases[i], &f);
 		assert_int_not_equal(parse_frame(f.b, f.len, &p), PARSE_BAD);
-		if ((reply_error(f.b, &p, &e, out) > 0) != cases[i].due)
-			fail_msg("%s", cases[i].what);
+		if ((reply_error(f.b, &p, &e, out) > 0) != due_cases[i].due)
+			fail_msg("%s", due_cases[i].what);
 	}
-	frame_make(&cases[2].spec, &f);
+	due_frame(&due_cases[2], &f);
 	f.b[0] |= 1;
 	parse_frame(f.b, f.len, &p);
 	assert_int_equal(reply_error(f.b, &p, &e, out), 0);
