@@ -12,9 +12,10 @@
  *              probes (keep-alive, zero window): nothing
  *              otherwise sent again: its first copy was lost beyond the gateway, or its ACK was
  *
- * One hole is kept for both directions. Further ones of the same direction widen it, so that what is sent
- * again from between them passes for unseen: with SACK that is not sent again. A hole is over when the other
- * side has acknowledged its end.
+ * Of the holes of one direction the number of missing bytes is kept, and where the last one ends: what is sent again
+ * fills them, wherever it lies, until nothing is missing; then it was seen before. So the sums are right even where a
+ * single segment is taken for another. A hole of the other direction replaces them. They are over when the other side
+ * has acknowledged their end.
  */
 #include "track.h"
 
@@ -60,33 +61,39 @@ struct direction {
 static const struct direction upstream = {false, CLIENT_FIN, CLIENT_SHUT};
 static const struct direction downstream = {true, SERVER_FIN, SERVER_SHUT};
 
-static inline bool before(uint32_t a, uint32_t b)
+static inline bool
+before(uint32_t a, uint32_t b)
 {
 	return (int32_t)(a - b) < 0;
 }
 
-static inline uint32_t later(uint32_t a, uint32_t b)
+static inline uint32_t
+later(uint32_t a, uint32_t b)
 {
 	return before(a, b) ? b : a;
 }
 
 /* What a segment takes of the sequence space. */
-static inline uint32_t extent(const struct track_packet *p)
+static inline uint32_t
+extent(const struct track_packet *p)
 {
 	return p->payload_len + !!(p->tcp_flags & SYN) + !!(p->tcp_flags & FIN);
 }
 
-static inline struct track_side *sender(struct track *t, struct direction d)
+static inline struct track_side *
+sender(struct track *t, struct direction d)
 {
 	return d.from_server ? &t->tcp.server : &t->tcp.client;
 }
 
-static inline struct track_side *receiver(struct track *t, struct direction d)
+static inline struct track_side *
+receiver(struct track *t, struct direction d)
 {
 	return d.from_server ? &t->tcp.client : &t->tcp.server;
 }
 
-static inline struct leg_counters *sender_leg(struct endpoint_counters *c, struct direction d)
+static inline struct leg_counters *
+sender_leg(struct endpoint_counters *c, struct direction d)
 {
 	return &c->leg[d.from_server ? LEG_SERVER : LEG_CLIENT];
 }
@@ -95,14 +102,16 @@ static inline struct leg_counters *sender_leg(struct endpoint_counters *c, struc
  * Times
  */
 
-static void handshake_add(struct endpoint_counters *c, enum leg leg, uint32_t us)
+static void
+handshake_add(struct endpoint_counters *c, enum leg leg, uint32_t us)
 {
 	counter_add(&c->leg[leg].handshakes, 1);
 	counter_add(&c->leg[leg].handshake_us, us);
 	histogram_add(&c->histogram[leg][HISTOGRAM_HANDSHAKE], us);
 }
 
-static void reply_time_add(struct endpoint_counters *c, enum leg leg, uint32_t us)
+static void
+reply_time_add(struct endpoint_counters *c, enum leg leg, uint32_t us)
 {
 	struct leg_counters *l = &c->leg[leg];
 	uint32_t last = c->last_reply_us[leg];
@@ -119,41 +128,44 @@ static void reply_time_add(struct endpoint_counters *c, enum leg leg, uint32_t u
  * TCP: holes and retransmissions
  */
 
-static bool hole_in(const struct track *t, struct direction d)
+static bool
+hole_in(const struct track *t, struct direction d)
 {
 	const struct track_tcp *s = &t->tcp;
 	uint32_t acked = d.from_server ? s->client.ack : s->server.ack;
 
-	return s->hole_start != s->hole_end && !!(t->flags & HOLE_OF_SERVER) == d.from_server &&
+	return s->missing && !!(t->flags & HOLE_OF_SERVER) == d.from_server &&
 			before(acked, s->hole_end);
 }
 
 /* The sender skipped from its `next` to `seq`. */
-static void hole_open(struct track *t, struct direction d, uint32_t seq)
+static void
+hole_open(struct track *t, struct direction d, uint32_t seq)
 {
 	if (!hole_in(t, d))
-		t->tcp.hole_start = sender(t, d)->next;
+		t->tcp.missing = 0;
+	t->tcp.missing += seq - sender(t, d)->next;
 	t->tcp.hole_end = seq;
 	t->flags &= ~HOLE_OF_SERVER;
 	if (d.from_server)
 		t->flags |= HOLE_OF_SERVER;
 }
 
-static bool hole_filled(struct track *t, struct direction d, uint32_t seq, uint32_t end)
+static bool
+hole_filled(struct track *t, struct direction d, const struct track_packet *p)
 {
 	struct track_tcp *s = &t->tcp;
+	uint32_t n = extent(p);
 
-	if (!hole_in(t, d) || before(seq, s->hole_start) || !before(seq, s->hole_end))
+	if (!hole_in(t, d) || !before(p->seq, s->hole_end))
 		return false;
-	if (seq == s->hole_start)
-		s->hole_start = before(end, s->hole_end) ? end : s->hole_end;
-	else if (!before(end, s->hole_end))
-		s->hole_end = seq;
+	s->missing -= n < s->missing ? n : s->missing;
 	return true;
 }
 
 /* At least one, and as many as whole segments fit. */
-static uint64_t segments_missing(uint32_t bytes, uint32_t segment)
+static uint64_t
+segments_missing(uint32_t bytes, uint32_t segment)
 {
 	uint32_t n;
 
@@ -164,7 +176,8 @@ static uint64_t segments_missing(uint32_t bytes, uint32_t segment)
 }
 
 /* Keep-alives (RFC 9293, 3.8.4) and zero-window probes (3.8.6.1) may carry the byte that was sent last. */
-static bool is_probe(struct track *t, struct direction d, const struct track_packet *p)
+static bool
+is_probe(struct track *t, struct direction d, const struct track_packet *p)
 {
 	uint8_t receiver_shut = d.from_server ? CLIENT_SHUT : SERVER_SHUT;
 	uint32_t next = sender(t, d)->next;
@@ -174,7 +187,8 @@ static bool is_probe(struct track *t, struct direction d, const struct track_pac
 	return (t->flags & receiver_shut) || receiver(t, d)->ack == next;
 }
 
-static void retransmitted(struct endpoint_counters *c, struct direction d)
+static void
+retransmitted(struct endpoint_counters *c, struct direction d)
 {
 	struct leg_counters *server = &c->leg[LEG_SERVER];
 
@@ -182,7 +196,8 @@ static void retransmitted(struct endpoint_counters *c, struct direction d)
 }
 
 /* A segment that is not where its sender's last one ended. True if it has data that was never sent before. */
-static bool out_of_order(struct track *t, struct direction d, const struct track_packet *p,
+static bool
+out_of_order(struct track *t, struct direction d, const struct track_packet *p,
 		struct endpoint_counters *c)
 {
 	struct track_side *s = sender(t, d);
@@ -197,7 +212,7 @@ static bool out_of_order(struct track *t, struct direction d, const struct track
 	}
 	if (end == p->seq || is_probe(t, d, p))
 		return false;
-	if (!hole_filled(t, d, p->seq, end))
+	if (!hole_filled(t, d, p))
 		retransmitted(c, d);
 	if (!before(s->next, end))
 		return false;
@@ -206,8 +221,9 @@ static bool out_of_order(struct track *t, struct direction d, const struct track
 }
 
 /* Counts the segment and moves its sender on. True if it has data that was never sent before. */
-static inline __attribute__((always_inline)) bool sequence(struct track *t, struct direction d,
-		const struct track_packet *p, struct endpoint_counters *c)
+static inline __attribute__((always_inline)) bool
+sequence(struct track *t, struct direction d, const struct track_packet *p,
+		struct endpoint_counters *c)
 {
 	struct leg_counters *server = &c->leg[LEG_SERVER];
 	struct track_side *s = sender(t, d);
@@ -223,8 +239,9 @@ static inline __attribute__((always_inline)) bool sequence(struct track *t, stru
 	return p->payload_len;
 }
 
-static inline __attribute__((always_inline)) void window(struct track *t, struct direction d,
-		const struct track_packet *p, struct endpoint_counters *c)
+static inline __attribute__((always_inline)) void
+window(struct track *t, struct direction d, const struct track_packet *p,
+		struct endpoint_counters *c)
 {
 	if (p->window) {
 		t->flags &= ~d.shut;
@@ -239,7 +256,8 @@ static inline __attribute__((always_inline)) void window(struct track *t, struct
  * TCP: states
  */
 
-static unsigned close_flow(struct track *t)
+static unsigned
+close_flow(struct track *t)
 {
 	if (t->state == FLOW_CLOSING)
 		return 0;
@@ -247,7 +265,8 @@ static unsigned close_flow(struct track *t)
 	return TRACK_CLOSED;
 }
 
-static unsigned fin(struct track *t, struct direction d)
+static unsigned
+fin(struct track *t, struct direction d)
 {
 	t->flags |= d.fin;
 	if ((t->flags & (CLIENT_FIN | SERVER_FIN)) != (CLIENT_FIN | SERVER_FIN))
@@ -255,13 +274,15 @@ static unsigned fin(struct track *t, struct direction d)
 	return close_flow(t);
 }
 
-static bool near(uint32_t a, uint32_t b)
+static bool
+near(uint32_t a, uint32_t b)
 {
 	return a - b + RESET_WINDOW <= 2 * RESET_WINDOW;
 }
 
 /* A reset answers with the number that its sender was asked for, or goes on where it was. */
-static bool reset_plausible(struct track *t, struct direction d, const struct track_packet *p)
+static bool
+reset_plausible(struct track *t, struct direction d, const struct track_packet *p)
 {
 	if (!d.from_server || (t->flags & SERVER_KNOWN))
 		return near(p->seq, sender(t, d)->next) || near(p->seq, receiver(t, d)->ack);
@@ -270,7 +291,8 @@ static bool reset_plausible(struct track *t, struct direction d, const struct tr
 	return true;
 }
 
-static unsigned reset(struct track *t, struct direction d, const struct track_packet *p,
+static unsigned
+reset(struct track *t, struct direction d, const struct track_packet *p,
 		struct endpoint_counters *c)
 {
 	bool unanswered = t->state == FLOW_HALF_OPEN && !(t->flags & SERVER_KNOWN);
@@ -285,7 +307,8 @@ static unsigned reset(struct track *t, struct direction d, const struct track_pa
 }
 
 /* The SYN of the flow, first or again. Its data (RFC 7413) is no request: the endpoint may ignore it. */
-static void syn_from_client(struct track *t, const struct track_packet *p, struct track_time now,
+static void
+syn_from_client(struct track *t, const struct track_packet *p, struct track_time now,
 		struct endpoint_counters *c)
 {
 	if (t->state != FLOW_HALF_OPEN)
@@ -298,7 +321,8 @@ static void syn_from_client(struct track *t, const struct track_packet *p, struc
 }
 
 /* Any other first segment: of an adopted flow. */
-static void adopt_client(struct track *t, const struct track_packet *p)
+static void
+adopt_client(struct track *t, const struct track_packet *p)
 {
 	t->tcp.client.next = p->seq;
 	t->tcp.client.ack = p->ack;
@@ -307,8 +331,9 @@ static void adopt_client(struct track *t, const struct track_packet *p)
 }
 
 /* A client's segment in FLOW_HALF_OPEN that has no SYN. */
-static void half_open_from_client(struct track *t, const struct track_packet *p,
-		struct track_time now, struct endpoint_counters *c)
+static void
+half_open_from_client(struct track *t, const struct track_packet *p, struct track_time now,
+		struct endpoint_counters *c)
 {
 	if (!(p->tcp_flags & ACK))
 		return;
@@ -322,8 +347,8 @@ static void half_open_from_client(struct track *t, const struct track_packet *p,
 	t->state = FLOW_ESTABLISHED;
 }
 
-static inline void request_begin(
-		struct track *t, struct track_time now, struct endpoint_counters *c)
+static inline void
+request_begin(struct track *t, struct track_time now, struct endpoint_counters *c)
 {
 	if (t->open || t->state == FLOW_HALF_OPEN || (t->flags & ONE_WAY))
 		return;
@@ -332,8 +357,9 @@ static inline void request_begin(
 	counter_add(&c->leg[LEG_SERVER].requests, 1);
 }
 
-static unsigned tcp_from_client(struct track *t, const struct track_packet *p,
-		struct track_time now, struct endpoint_counters *c)
+static unsigned
+tcp_from_client(struct track *t, const struct track_packet *p, struct track_time now,
+		struct endpoint_counters *c)
 {
 	if (p->tcp_flags & RST)
 		return reset(t, upstream, p, c);
@@ -352,7 +378,8 @@ static unsigned tcp_from_client(struct track *t, const struct track_packet *p,
 }
 
 /* The first segment from the server, or its SYN-ACK. */
-static void meet_server(struct track *t, const struct track_packet *p, struct track_time now,
+static void
+meet_server(struct track *t, const struct track_packet *p, struct track_time now,
 		struct endpoint_counters *c)
 {
 	t->tcp.server.next = p->seq;
@@ -365,7 +392,8 @@ static void meet_server(struct track *t, const struct track_packet *p, struct tr
 	t->flags |= SERVER_KNOWN;
 }
 
-static void reply_end(struct track *t, struct track_time now, struct endpoint_counters *c)
+static void
+reply_end(struct track *t, struct track_time now, struct endpoint_counters *c)
 {
 	if (!t->open)
 		return;
@@ -374,8 +402,9 @@ static void reply_end(struct track *t, struct track_time now, struct endpoint_co
 	reply_time_add(c, LEG_SERVER, now.us - t->request_us);
 }
 
-static unsigned tcp_from_server(struct track *t, const struct track_packet *p,
-		struct track_time now, struct endpoint_counters *c)
+static unsigned
+tcp_from_server(struct track *t, const struct track_packet *p, struct track_time now,
+		struct endpoint_counters *c)
 {
 	if (p->tcp_flags & RST)
 		return reset(t, downstream, p, c);
@@ -406,7 +435,8 @@ struct exchange {
 #define AHEAD_NONE UINT8_MAX
 #define OPEN_MAX (AHEAD_NONE - 1)
 
-static void give_up(struct exchange x, uint8_t n, struct leg_counters *l)
+static void
+give_up(struct exchange x, uint8_t n, struct leg_counters *l)
 {
 	counter_add(&l->unanswered, n);
 	*x.open -= n;
@@ -414,8 +444,8 @@ static void give_up(struct exchange x, uint8_t n, struct leg_counters *l)
 }
 
 /* `quiet`: the conversation has paused for so long that what is open will not be answered any more. */
-static void exchange_request(
-		struct exchange x, struct track_time now, bool quiet, struct leg_counters *l)
+static void
+exchange_request(struct exchange x, struct track_time now, bool quiet, struct leg_counters *l)
 {
 	if (*x.open && (quiet || (*x.ahead != AHEAD_NONE && now.us - *x.request_us > GIVE_UP_US)))
 		give_up(x, *x.open, l);
@@ -429,8 +459,8 @@ static void exchange_request(
 	(*x.open)++;
 }
 
-static bool exchange_reply(
-		struct exchange x, struct track_time now, struct endpoint_counters *c, enum leg leg)
+static bool
+exchange_reply(struct exchange x, struct track_time now, struct endpoint_counters *c, enum leg leg)
 {
 	if (!*x.open)
 		return false;
@@ -445,12 +475,14 @@ static bool exchange_reply(
 	return true;
 }
 
-static inline struct exchange exchange_of(struct track *t)
+static inline struct exchange
+exchange_of(struct track *t)
 {
 	return (struct exchange){&t->request_us, &t->open, &t->ahead};
 }
 
-static inline struct exchange exchange_of_copy(struct track *t, unsigned n)
+static inline struct exchange
+exchange_of_copy(struct track *t, unsigned n)
 {
 	return (struct exchange){&t->copies.request_us[n], &t->copies.open[n], &t->copies.ahead[n]};
 }
@@ -459,7 +491,8 @@ static inline struct exchange exchange_of_copy(struct track *t, unsigned n)
  * Both protocols
  */
 
-void track_begin(struct track *t, uint8_t protocol, bool adopted, struct track_time now,
+void
+track_begin(struct track *t, uint8_t protocol, bool adopted, struct track_time now,
 		struct endpoint_counters *c)
 {
 	memset(t, 0, sizeof(*t));
@@ -471,12 +504,14 @@ void track_begin(struct track *t, uint8_t protocol, bool adopted, struct track_t
 	counter_add(&c->leg[LEG_SERVER].flows_new, 1);
 }
 
-void track_one_way(struct track *t)
+void
+track_one_way(struct track *t)
 {
 	t->flags |= ONE_WAY;
 }
 
-unsigned track_from_client(struct track *t, const struct track_packet *p, struct track_time now,
+unsigned
+track_from_client(struct track *t, const struct track_packet *p, struct track_time now,
 		struct endpoint_counters *c)
 {
 	struct leg_counters *l = &c->leg[LEG_SERVER];
@@ -495,7 +530,8 @@ unsigned track_from_client(struct track *t, const struct track_packet *p, struct
 	return 0;
 }
 
-unsigned track_from_server(struct track *t, const struct track_packet *p, struct track_time now,
+unsigned
+track_from_server(struct track *t, const struct track_packet *p, struct track_time now,
 		struct endpoint_counters *c)
 {
 	struct leg_counters *l = &c->leg[LEG_SERVER];
@@ -511,7 +547,8 @@ unsigned track_from_server(struct track *t, const struct track_packet *p, struct
 	return exchange_reply(exchange_of(t), now, c, LEG_SERVER) ? TRACK_REPLY : 0;
 }
 
-bool track_is_reuse(const struct track *t, const struct track_packet *p)
+bool
+track_is_reuse(const struct track *t, const struct track_packet *p)
 {
 	if ((p->tcp_flags & (SYN | ACK | RST)) != SYN)
 		return false;
@@ -520,7 +557,8 @@ bool track_is_reuse(const struct track *t, const struct track_packet *p)
 	return t->state == FLOW_HALF_OPEN && p->seq + extent(p) != t->tcp.client.next;
 }
 
-void track_end(struct track *t, uint8_t protocol, struct endpoint_counters *c)
+void
+track_end(struct track *t, uint8_t protocol, struct endpoint_counters *c)
 {
 	struct leg_counters *l = &c->leg[LEG_SERVER];
 
@@ -532,7 +570,8 @@ void track_end(struct track *t, uint8_t protocol, struct endpoint_counters *c)
 		counter_add(&l->connects_unanswered, 1);
 }
 
-void track_copy_begin(struct track *t, unsigned n, struct endpoint_counters *c)
+void
+track_copy_begin(struct track *t, unsigned n, struct endpoint_counters *c)
 {
 	struct exchange x = exchange_of_copy(t, n);
 
@@ -541,7 +580,8 @@ void track_copy_begin(struct track *t, unsigned n, struct endpoint_counters *c)
 	counter_add(&c->leg[LEG_SHADOW].flows_new, 1);
 }
 
-void track_copy_sent(struct track *t, unsigned n, uint32_t frame_len, struct track_time now,
+void
+track_copy_sent(struct track *t, unsigned n, uint32_t frame_len, struct track_time now,
 		struct endpoint_counters *c)
 {
 	struct leg_counters *l = &c->leg[LEG_SHADOW];
@@ -551,7 +591,8 @@ void track_copy_sent(struct track *t, unsigned n, uint32_t frame_len, struct tra
 	exchange_request(exchange_of_copy(t, n), now, t->flags & QUIET, l);
 }
 
-void track_copy_reply(struct track *t, unsigned n, uint32_t frame_len, struct track_time now,
+void
+track_copy_reply(struct track *t, unsigned n, uint32_t frame_len, struct track_time now,
 		struct endpoint_counters *c)
 {
 	struct leg_counters *l = &c->leg[LEG_SHADOW];
@@ -561,7 +602,8 @@ void track_copy_reply(struct track *t, unsigned n, uint32_t frame_len, struct tr
 	exchange_reply(exchange_of_copy(t, n), now, c, LEG_SHADOW);
 }
 
-void track_copy_end(struct track *t, unsigned n, struct endpoint_counters *c)
+void
+track_copy_end(struct track *t, unsigned n, struct endpoint_counters *c)
 {
 	struct leg_counters *l = &c->leg[LEG_SHADOW];
 
@@ -569,7 +611,8 @@ void track_copy_end(struct track *t, unsigned n, struct endpoint_counters *c)
 	give_up(exchange_of_copy(t, n), t->copies.open[n], l);
 }
 
-static uint32_t established_ms(const struct track *t, const struct view_timeouts *timeouts)
+static uint32_t
+established_ms(const struct track *t, const struct view_timeouts *timeouts)
 {
 	uint32_t ms = timeouts->tcp_established_ms;
 
@@ -578,7 +621,8 @@ static uint32_t established_ms(const struct track *t, const struct view_timeouts
 	return ms;
 }
 
-uint32_t track_timeout_ms(const struct track *t, const struct view_timeouts *timeouts)
+uint32_t
+track_timeout_ms(const struct track *t, const struct view_timeouts *timeouts)
 {
 	switch ((enum flow_state)t->state) {
 	case FLOW_HALF_OPEN:
@@ -601,7 +645,8 @@ uint32_t track_timeout_ms(const struct track *t, const struct view_timeouts *tim
 /* What the receiver expects next: all that was sent to it, but no more than it has where a hole is known. A
  * segment lost beyond the gateway makes this too high; the receiver then answers with an ACK of what it
  * expects, and that, without a flow, is answered with a reset that fits. */
-static uint32_t expected(const struct track *t, struct direction d)
+static uint32_t
+expected(const struct track *t, struct direction d)
 {
 	const struct track_tcp *s = &t->tcp;
 
@@ -610,22 +655,26 @@ static uint32_t expected(const struct track *t, struct direction d)
 	return hole_in(t, d) ? s->server.ack : later(s->client.next, s->server.ack);
 }
 
-uint32_t track_reset_seq_to_client(const struct track *t)
+uint32_t
+track_reset_seq_to_client(const struct track *t)
 {
 	return expected(t, downstream);
 }
 
-uint32_t track_reset_ack_to_client(const struct track *t)
+uint32_t
+track_reset_ack_to_client(const struct track *t)
 {
 	return t->tcp.client.next;
 }
 
-uint32_t track_reset_seq_to_server(const struct track *t)
+uint32_t
+track_reset_seq_to_server(const struct track *t)
 {
 	return t->flags & SERVER_KNOWN ? expected(t, upstream) : t->tcp.client.next;
 }
 
-uint32_t track_reset_ack_to_server(const struct track *t)
+uint32_t
+track_reset_ack_to_server(const struct track *t)
 {
 	return t->tcp.server.next;
 }

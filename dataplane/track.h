@@ -21,8 +21,8 @@ struct track_side {
 
 struct track_tcp {
 	struct track_side client, server;
-	uint32_t hole_start,
-			hole_end; /* numbers that one side skipped and did not send yet; equal: none */
+	uint32_t missing; /* bytes that one side skipped and did not send yet */
+	uint32_t hole_end; /* they are all before this */
 };
 
 /* UDP: the requests copied to each shadow. */
