@@ -139,12 +139,17 @@ publish_run(struct publisher *p)
 	return 1;
 }
 
+/* Has every core passed a quiescent state since the token was made? */
+static bool
+is_unseen(const struct publisher *p, uint64_t token)
+{
+	return rte_rcu_qsbr_check(dataplane_qsbr(p->dataplane), token, false) == 1;
+}
+
 void
 publish_reclaim(struct publisher *p)
 {
-	while (p->first &&
-			rte_rcu_qsbr_check(dataplane_qsbr(p->dataplane), p->first->token, false) ==
-					1)
+	while (p->first && is_unseen(p, p->first->token))
 		release_first(p);
 }
 
