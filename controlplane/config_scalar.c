@@ -169,8 +169,11 @@ read_mac(const struct key *key, struct yaml *node, void *base, struct complaints
 	struct ether_mac mac;
 	char more;
 
-	if (sscanf(node->text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &mac.b[0], &mac.b[1],
-			    &mac.b[2], &mac.b[3], &mac.b[4], &mac.b[5], &more) != 6)
+	/* sscanf alone takes spaces and signs. */
+	if (strspn(node->text, "0123456789abcdefABCDEF:") != strlen(node->text) ||
+			sscanf(node->text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &mac.b[0],
+					&mac.b[1], &mac.b[2], &mac.b[3], &mac.b[4], &mac.b[5],
+					&more) != 6)
 		yaml_complain(c, node, "no MAC address; write one such as 02:00:00:00:00:01");
 	else if ((mac.b[0] & 1) || memcmp(&mac, &none, sizeof(mac)) == 0)
 		yaml_complain(c, node, "not the MAC address of one host; write its own");

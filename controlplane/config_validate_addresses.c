@@ -6,7 +6,8 @@
  *                     after own or local   after a service
  *   own, local        refused              refused
  *   service           refused              fine (another protocol or port)
- *   endpoint, router  refused              refused: packets would come back to the gateway
+ * endpoint, router,
+ *   neighbour         refused              refused: packets would come back to the gateway
  */
 #include "config_validate.h"
 
@@ -19,6 +20,7 @@ enum use_kind {
 	USE_SERVICE,
 	USE_ENDPOINT,
 	USE_ROUTER,
+	USE_NEIGHBOUR,
 };
 
 struct use {
@@ -45,7 +47,8 @@ count_uses(const struct config *c)
 	size_t i, n = c->local_count;
 
 	for (i = 0; i < c->port_count; i++)
-		n += c->port[i].address_count + c->port[i].route_count + 2;
+		n += c->port[i].address_count + c->port[i].route_count +
+				c->port[i].neighbour_count + 2;
 	for (i = 0; i < c->service_count; i++)
 		n += 1 + c->service[i].endpoint_count;
 	return n;
@@ -68,12 +71,16 @@ static void
 collect_port(struct uses *uses, const struct config_port *port, struct yaml *node)
 {
 	struct yaml *own = yaml_child(node, "addresses"), *routes = yaml_child(node, "routes");
+	struct yaml *neighbours = yaml_child(node, "neighbours");
 	size_t i;
 
 	for (i = 0; i < port->address_count; i++)
 		add(uses, &port->address[i].addr, USE_OWN, own->child[i]);
 	for (i = 0; i < port->route_count; i++)
 		add(uses, &port->route[i].via, USE_ROUTER, yaml_child(routes->child[i], "via"));
+	for (i = 0; i < port->neighbour_count; i++)
+		add(uses, &port->neighbour[i].addr, USE_NEIGHBOUR,
+				yaml_child(neighbours->child[i], "address"));
 	add_gateway(uses, &port->gateway4, yaml_child(node, "gateways"));
 	add_gateway(uses, &port->gateway6, yaml_child(node, "gateways"));
 }
@@ -128,6 +135,7 @@ holder_name(enum use_kind kind)
 		return "a service's address";
 	case USE_ENDPOINT:
 	case USE_ROUTER:
+	case USE_NEIGHBOUR:
 		break;
 	}
 	return "";

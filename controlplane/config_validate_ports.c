@@ -184,10 +184,34 @@ validate_gateways(const struct validation *v, const struct config_port *port, st
 }
 
 static void
+validate_neighbour(const struct validation *v, const struct config_port *port, size_t i,
+		struct yaml *node)
+{
+	const struct ip_addr *addr = &port->neighbour[i].addr;
+	const char *fault = validate_host_fault_or_null(addr);
+	size_t k;
+
+	if (node->tainted)
+		return;
+	for (k = 0; k < i && !ip_equal(&port->neighbour[k].addr, addr); k++)
+		;
+	if (fault)
+		yaml_complain_key(v->complaints, node, "address", "%s; give one of a host", fault);
+	else if (!validate_on_link(port, addr))
+		yaml_complain_key(v->complaints, node, "address",
+				"in no subnet of this port's addresses; correct it, or remove the "
+				"neighbour");
+	else if (k < i)
+		yaml_complain_key(
+				v->complaints, node, "address", "is a neighbour already; keep one");
+}
+
+static void
 validate_port(const struct validation *v, const struct config_port *port, struct yaml *node)
 {
 	struct yaml *routes = yaml_child(node, "routes"),
 		    *addresses = yaml_child(node, "addresses");
+	struct yaml *neighbours = yaml_child(node, "neighbours");
 	size_t i;
 
 	validate_own(v, port, node);
@@ -196,6 +220,8 @@ validate_port(const struct validation *v, const struct config_port *port, struct
 	validate_gateways(v, port, node);
 	for (i = 0; i < port->route_count; i++)
 		validate_route(v, port, &port->route[i], routes->child[i]);
+	for (i = 0; i < port->neighbour_count; i++)
+		validate_neighbour(v, port, i, neighbours->child[i]);
 }
 
 /* One default route of each family: with two, it would be chance which one endpoints are reached by. */
