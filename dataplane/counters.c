@@ -3,13 +3,13 @@
 
 static const char *const names[] = {
 #define X(name, text) #name,
-	PACKET_END_LIST(X)
+		PACKET_END_LIST(X)
 #undef X
 };
 
 static const char *const texts[] = {
 #define X(name, text) text,
-	PACKET_END_LIST(X)
+		PACKET_END_LIST(X)
 #undef X
 };
 
