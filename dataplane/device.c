@@ -9,7 +9,6 @@
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
-#include <rte_log.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 #include <stdarg.h>
@@ -530,8 +529,6 @@ close_port(uint16_t port)
 
 	if (rte_eth_dev_info_get(port, &info) == 0)
 		dev = info.device;
-	/* It then tries to detach the XDP program, which is not its own, and complains. */
-	(void)rte_log_set_level_pattern("pmd.net.af_xdp", RTE_LOG_CRIT);
 	(void)rte_eth_dev_stop(port);
 	(void)rte_eth_dev_close(port);
 	if (dev != NULL)

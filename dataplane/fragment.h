@@ -37,8 +37,7 @@ void fragment_table_free(struct fragment_table *t);
 /* Takes ownership of `m`, a PARSE_FRAGMENT with `p` its parse result, and returns the whole packet once it
  * is complete: one segment, Ethernet header of the first fragment, m->port kept, to be parsed again. Else
  * NULL. Every fragment that will not be part of a whole packet is counted and freed here; of those that
- * are, all but one are counted as fragment_held at that moment. The caller counts nothing for NULL, and a
- * whole packet as reassembled. */
+ * are, all but one are counted as fragment_held at that moment: the caller counts nothing for NULL. */
 struct rte_mbuf *fragment_add(
 		struct fragment_table *t, struct rte_mbuf *m, const struct packet *p, uint64_t tsc);
 

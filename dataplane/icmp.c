@@ -96,7 +96,7 @@ translate_outer(uint8_t *ip, const struct packet *p, const struct icmp_translati
 	return 0;
 }
 
-void
+bool
 icmp_translate(uint8_t *frame, const struct packet *p, const struct packet *inner,
 		const struct icmp_translation *t)
 {
@@ -104,7 +104,10 @@ icmp_translate(uint8_t *frame, const struct packet *p, const struct packet *inne
 	uint8_t *icmp = frame + p->l4;
 	uint16_t delta;
 
+	if (inner->family != p->family)
+		return false;
 	delta = translate_inner(frame + p->inner, room, inner, &t->inner);
 	delta = checksum_delta_add(delta, translate_outer(frame + p->l3, p, t));
 	replace_checksum(icmp + 2, checksum_apply(load_checksum(icmp + 2), delta));
+	return true;
 }

@@ -11,7 +11,7 @@
 enum parse_verdict {
 	PARSE_SEGMENT, /* TCP or UDP, whole: all fields valid */
 	PARSE_FRAGMENT, /* IPv4 or IPv6 fragment: fields up to l4 valid */
-	PARSE_ICMP_ERROR, /* ICMP(v6) error about TCP or UDP; the packet is at `inner` */
+	PARSE_ICMP_ERROR, /* ICMP(v6) error; the packet inside is at `inner` */
 	PARSE_CONTROL, /* ARP, ND, other ICMP: for the control thread, if it is to us */
 	PARSE_OTHER_L4, /* IP with another protocol */
 	PARSE_OTHER_L3, /* neither IP nor ARP */

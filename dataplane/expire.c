@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Flows end in two ways besides their packets: by timeout, and because their endpoint's epoch changed (it went down or
+ * was told to let go). Both are found by a sweep through the flow numbers in use, a bounded piece of it between two
+ * bursts: once a second all around for timeouts, and at full pace right after a view that changed an epoch.
+ *
+ * When fewer than an eighth of the numbers are free, flows that never got an answer, or are closing, end earlier, down
+ * to a second, so that a flood recycles its own entries and established flows keep theirs.
+ */
+#include "lcore.h"
+
+#define SWEEP_PERIOD_MS 1000u
+#define SWEEP_MAX 1024u /* flows between two bursts: about 20 us */
+#define PRESSURE_SHARE 8u /* of all flow numbers */
+#define PRESSURE_MS 1000u
+
+static bool
+is_expendable(const struct flow *f)
+{
+	return f->track.state != FLOW_ESTABLISHED && f->track.state != FLOW_ANSWERED;
+}
+
+/* In proportion to the free numbers left below the mark, a second at least. */
+static uint32_t
+pressed(const struct lcore *lc, uint32_t timeout_ms)
+{
+	uint32_t mark = lc->flows.limit / PRESSURE_SHARE;
+	uint32_t left;
+
+	if (lc->flows.free_count >= mark)
+		return timeout_ms;
+	left = (uint32_t)((uint64_t)timeout_ms * lc->flows.free_count / mark);
+	timeout_ms = RTE_MIN(timeout_ms, PRESSURE_MS);
+	return RTE_MAX(left, timeout_ms);
+}
+
+static bool
+is_expired(struct lcore *lc, const struct flow *f)
+{
+	uint32_t idle_ms = lc->now.ms - f->track.last_ms;
+	uint32_t timeout_ms = track_timeout_ms(&f->track, &lc->view->timeouts);
+
+	if (f->forward.flags & FLOW_DETACHED)
+		timeout_ms = lc->view->timeouts.rest_udp_ms;
+	if (idle_ms >= timeout_ms)
+		return true;
+	if (!is_expendable(f) || idle_ms < pressed(lc, timeout_ms))
+		return false;
+	counter_add(&lc->counters->flows_evicted, 1);
+	return true;
+}
+
+/* TCP flows of an endpoint that went down; UDP flows move with their next packet. */
+static bool
+must_reset(const struct lcore *lc, const struct flow *f)
+{
+	const struct view_endpoint *ep = view_endpoint(lc->view, f->forward.eid);
+
+	return flow_is_tcp(f) && ep->epoch != f->forward.epoch &&
+			(ep->flags & ENDPOINT_RESET_ESTABLISHED);
+}
+
+static void
+sweep_one(struct lcore *lc, uint32_t number)
+{
+	const struct flow *f = &lc->flows.flow[number];
+
+	if (f->track.state == FLOW_FREE)
+		return;
+	if (must_reset(lc, f)) {
+		flow_reset(lc, number);
+	} else if (is_expired(lc, f)) {
+		flow_end(lc, number);
+		counter_add(&lc->counters->flows_expired, 1);
+	}
+}
+
+static uint32_t
+sweep_amount(struct lcore *lc)
+{
+	uint32_t since_ms = lc->now.ms - lc->sweep_ms;
+	uint32_t due = since_ms
+			? (uint32_t)((uint64_t)lc->flows.high * since_ms / SWEEP_PERIOD_MS) + 1
+			: 0;
+
+	if (since_ms)
+		lc->sweep_ms = lc->now.ms;
+	if (lc->epoch_generation != lc->view->epoch_generation) {
+		lc->epoch_generation = lc->view->epoch_generation;
+		lc->sweep_credit = lc->flows.high;
+	}
+	if (lc->sweep_credit)
+		due = SWEEP_MAX;
+	due = RTE_MIN(due, SWEEP_MAX);
+	due = RTE_MIN(due, lc->flows.high);
+	lc->sweep_credit -= RTE_MIN(due, lc->sweep_credit);
+	return due;
+}
+
+void
+expire(struct lcore *lc)
+{
+	uint32_t n = sweep_amount(lc);
+
+	for (; n; n--) {
+		lc->flows.sweep = lc->flows.sweep >= lc->flows.high ? 1 : lc->flows.sweep + 1;
+		rte_prefetch0(&lc->flows.flow[RTE_MIN(lc->flows.sweep + 4, lc->flows.high)].track);
+		sweep_one(lc, lc->flows.sweep);
+	}
+}

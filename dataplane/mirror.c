@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Copies of requests to shadows. By flow (its draw against the share), never by packet, so that a shadow sees whole
+ * conversations. A copy always leaves from a local address and port, whatever the service's forwarding mode, so that
+ * its answer comes back here and ends here. All legs of a flow use the same local port: the remote tells them apart.
+ */
+#include "lcore.h"
+#include "rewrite.h"
+
+static bool
+can_take(const struct view_endpoint *shadow)
+{
+	const uint16_t need = ENDPOINT_PRESENT | ENDPOINT_UP | ENDPOINT_RESOLVED;
+
+	return (shadow->flags & need) == need;
+}
+
+static struct rte_mbuf *
+copy_of(struct lcore *lc, const struct rte_mbuf *m)
+{
+	struct rte_mbuf *copy = rte_pktmbuf_alloc(lc->copies);
+
+	if (unlikely(!copy))
+		return NULL;
+	if (unlikely(rte_pktmbuf_tailroom(copy) < m->data_len)) {
+		rte_pktmbuf_free(copy);
+		return NULL;
+	}
+	rte_memcpy(rte_pktmbuf_mtod(copy, void *), rte_pktmbuf_mtod(m, const void *), m->data_len);
+	copy->data_len = m->data_len;
+	copy->pkt_len = m->data_len;
+	return copy;
+}
+
+static void
+copy_address(struct lcore *lc, uint8_t *frame, const struct packet *p, const struct flow *f,
+		const struct view_endpoint *shadow)
+{
+	bool v6 = f->forward.flags & FLOW_IPV6;
+	const struct local_ports *l = v6 ? &lc->local6 : &lc->local4;
+	const struct ip_addr *locals = v6 ? lc->view->local6 : lc->view->local4;
+	struct rewrite_tuple to = {
+			.src = locals[local_port_address(l, f->forward.slot)],
+			.dst = shadow->ip,
+			.src_port_be = rte_cpu_to_be_16(local_port_number(l, f->forward.slot)),
+			.dst_port_be = shadow->port_be ? shadow->port_be
+						       : f->forward.match.dst_port_be,
+	};
+
+	rewrite_tuple(frame, p, &to);
+	rewrite_mac(frame, shadow->l2.dst, shadow->l2.src);
+}
+
+/* The n-th shadow's side of the flow begins, perhaps in place of another's that a reload replaced. */
+static void
+shadow_begin(struct lcore *lc, struct flow *f, unsigned n, uint32_t eid)
+{
+	uint32_t *now = &f->reverse.shadow[n];
+
+	if (likely(*now == eid))
+		return;
+	if (*now != ENDPOINT_NONE)
+		track_copy_end(&f->track, n, &lc->endpoint[*now]);
+	*now = eid;
+	f->forward.flags |= FLOW_WAS_MIRRORED;
+	track_copy_begin(&f->track, n, &lc->endpoint[eid]);
+}
+
+void
+mirror_end(struct lcore *lc, uint32_t number)
+{
+	struct flow *f = &lc->flows.flow[number];
+	unsigned n;
+
+	if (!(f->forward.flags & FLOW_WAS_MIRRORED))
+		return;
+	for (n = 0; n < VIEW_SHADOWS_MAX; n++) {
+		if (f->reverse.shadow[n] != ENDPOINT_NONE)
+			track_copy_end(&f->track, n, &lc->endpoint[f->reverse.shadow[n]]);
+	}
+}
+
+static void
+copy_send(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t number, unsigned n)
+{
+	struct flow *f = &lc->flows.flow[number];
+	const struct view_endpoint *ep = view_endpoint(lc->view, f->forward.eid);
+	const struct view_endpoint *shadow = view_endpoint(lc->view, ep->shadow[n]);
+	struct rte_mbuf *copy;
+
+	counter_add(&lc->counters->mirror_wanted, 1);
+	if (!can_take(shadow)) {
+		counter_add(&lc->counters->mirror_shadow_down, 1);
+		return;
+	}
+	if (!mirror_budget_take(&lc->budget[ep->eid], ep, m->pkt_len, lc->now.us)) {
+		counter_add(&lc->counters->mirror_over_budget, 1);
+		return;
+	}
+	copy = flow_slot(lc, number) == LOCAL_NONE || p->ip_len > shadow->mtu ? NULL
+									      : copy_of(lc, m);
+	if (!copy) {
+		counter_add(&lc->counters->mirror_no_buffer, 1);
+		return;
+	}
+	copy_address(lc, frame_of(copy), p, f, shadow);
+	shadow_begin(lc, f, n, shadow->eid);
+	track_copy_sent(&f->track, n, m->pkt_len, lc->now, &lc->endpoint[shadow->eid]);
+	egress(lc, copy, shadow->l2.port, EGRESS_COPY);
+}
+
+void
+mirror(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t number)
+{
+	struct flow *f = &lc->flows.flow[number];
+	const struct view_endpoint *ep = view_endpoint(lc->view, f->forward.eid);
+	unsigned i;
+
+	if (p->protocol != IPPROTO_UDP)
+		return;
+	for (i = 0; i < ep->mirror_count; i++)
+		copy_send(lc, m, p, number, i);
+}
+
+static bool
+is_from(const struct flow_key *key, const struct flow *f, const struct view_endpoint *shadow)
+{
+	uint16_t port_be = shadow->port_be ? shadow->port_be : f->forward.match.dst_port_be;
+
+	return ip_equal(&shadow->ip, &key->src) && key->src_port_be == port_be;
+}
+
+bool
+mirror_reply(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t number)
+{
+	struct flow *f = &lc->flows.flow[number];
+	struct flow_key key;
+	unsigned n;
+
+	if (f->track.state == FLOW_FREE || p->protocol != f->forward.match.protocol)
+		return false;
+	parse_key(frame_of(m), p, &key);
+	for (n = 0; n < VIEW_SHADOWS_MAX; n++) {
+		uint32_t eid = f->reverse.shadow[n];
+
+		if (eid == ENDPOINT_NONE || !is_from(&key, f, view_endpoint(lc->view, eid)))
+			continue;
+		track_copy_reply(&f->track, n, m->pkt_len, lc->now, &lc->endpoint[eid]);
+		egress_end(lc, m, END_shadow_reply);
+		return true;
+	}
+	return false;
+}
