@@ -35,18 +35,30 @@ struct gateway {
 	struct dataplane *dataplane;
 	struct publisher *publisher;
 	struct neighbours *neighbours; /* neighbour.h */
-	struct health *health;	       /* health.h */
-	struct filter *filter;	       /* filter.h: XDP and tc programs of kernel-owned interfaces */
-	struct collector *collector;   /* collect.h */
-	struct flow_lister *flows;     /* flow_lister.h */
-	struct api *api;	       /* api.h */
+	struct health *health; /* health.h */
+	struct filter *filter; /* filter.h: XDP and tc programs of kernel-owned interfaces */
+	struct collector *collector; /* collect.h */
+	struct flow_lister *flows; /* flow_lister.h */
+	struct api *api; /* api.h */
 	struct device device[DATAPLANE_PORTS_MAX];
 	uint32_t device_count;
-	struct view_port port[DATAPLANE_PORTS_MAX]; /* logical ports, in the order of the configuration */
+	struct view_port port
+			[DATAPLANE_PORTS_MAX]; /* logical ports, in the order of the configuration */
 	uint32_t port_count;
 	const char *config_file;
-	uint64_t started_ms;	       /* wall clock */
+	uint64_t started_ms; /* wall clock */
+	struct loop_watch *save; /* the state file is to be written soon */
+	json_t *saved; /* what it holds */
+	bool running; /* the lcores are */
 };
+
+/* Reloads on SIGHUP, stops the loop on SIGTERM and SIGINT. Before DPDK starts. 0 or -errno. */
+int gateway_signals(struct gateway *g);
+
+/* Brings everything up (DPDK runs already; takes ownership of `config`), and takes down what is up. Errors are
+ * journalled. */
+int gateway_start(struct gateway *g, struct config *config);
+void gateway_stop(struct gateway *g);
 
 /* Reads the configuration again and puts it in force; errors name what was refused. 0 or -EINVAL. */
 int gateway_reload(struct gateway *g, struct config_errors *errors);

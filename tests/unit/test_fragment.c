@@ -161,6 +161,7 @@ fragments_make_a_packet_in_any_order(void **state)
 		rte_pktmbuf_free(m);
 		m = NULL;
 	}
+	assert_int_equal(counters.reassembled, 8);
 	assert_int_equal(counters.end[END_fragment_held], 16);
 }
 

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <argp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "eal.h"
+#include "gateway.h"
+
+#define JOURNAL_BEFORE_CONFIG 1024u
+
+struct options {
+	const char *file;
+	bool test;
+};
+
+const char *argp_program_version = "understudyd " UNDERSTUDY_VERSION;
+
+static error_t
+parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case 'c':
+		o->file = arg;
+		return 0;
+	case 't':
+		o->test = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s': no argument is expected", arg);
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_option option_list[] = {
+		{"config", 'c', "FILE", 0,
+				"the configuration (default: /etc/understudy/understudy.yaml)", 0},
+		{"test", 't', NULL, 0, "check the configuration, print the effective one, and exit",
+				0},
+		{0},
+};
+
+static const struct argp parser = {
+		.options = option_list,
+		.parser = parse_option,
+		.doc = "The Understudy gateway: forwards services to their endpoints, mirrors them "
+		       "to shadows, and shifts "
+		       "them there.\vSIGHUP reads the configuration again. See understudyd(8) and "
+		       "understudyctl(1).",
+};
+
+static void
+print_errors(const struct config_errors *errors)
+{
+	size_t i;
+
+	for (i = 0; i < errors->count; i++)
+		fprintf(stderr, "%s\n", errors->line[i]);
+}
+
+static struct config *
+load(const struct options *o)
+{
+	struct config_errors errors = {0};
+	struct config *config = config_load(o->file, &errors);
+
+	print_errors(&errors);
+	config_errors_free(&errors);
+	return config;
+}
+
+static int
+test(struct config *config)
+{
+	int rc = config_print(config, stdout);
+
+	config_free(config);
+	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int
+serve(struct gateway *g, struct config *config)
+{
+	char error[512];
+	int rc;
+
+	if (eal_start(config, g->journal, error, sizeof(error)) < 0) {
+		journal_add(g->journal, JOURNAL_ERR, "start", NULL, NULL, "%s", error);
+		config_free(config);
+		return EXIT_FAILURE;
+	}
+	rc = gateway_start(g, config);
+	if (rc == 0)
+		rc = loop_run(g->loop);
+	gateway_stop(g);
+	eal_stop();
+	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Signals are blocked before DPDK makes its threads, so that they all inherit the mask. */
+int
+main(int argc, char **argv)
+{
+	struct options o = {.file = "/etc/understudy/understudy.yaml"};
+	struct gateway *g;
+	struct config *config;
+	int rc = EXIT_FAILURE;
+
+	argp_parse(&parser, argc, argv, 0, NULL, &o);
+	config = load(&o);
+	if (!config)
+		return EXIT_FAILURE;
+	if (o.test)
+		return test(config);
+	signal(SIGPIPE, SIG_IGN);
+	g = calloc(1, sizeof(*g));
+	if (!g)
+		return EXIT_FAILURE;
+	g->config_file = o.file;
+	g->journal = journal_create(config->limits.events);
+	g->loop = loop_create();
+	if (g->journal && g->loop && gateway_signals(g) == 0)
+		rc = serve(g, config);
+	else
+		perror("understudyd");
+	loop_free(g->loop);
+	journal_free(g->journal);
+	free(g);
+	return rc;
+}
