@@ -141,6 +141,11 @@ class Host:
             extra = ["nodad"] if ":" in address else []
             self.ip("address", "add", address, "dev", interface, *extra)
 
+    def addresses(self):
+        """All of the host's, without prefix; those of the link alone left out."""
+        rows = json.loads(self.ip("-j", "address", "show"))
+        return [a["local"] for row in rows for a in row["addr_info"] if a["scope"] != "link"]
+
     def mac(self, interface):
         return json.loads(self.ip("-j", "link", "show", interface))[0]["address"]
 

@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 
 from lab.hosts import LabError, Skip, wait_until
+from lab.topology import SERVICE, v4, v6
 
 ZONE = "lab"
 ID_NET = "192.0.2."  # the last byte of an answer's address tells which server gave it
@@ -58,10 +59,12 @@ def name_server(host, number, port=53):
     directory.joinpath("lab.zone").write_text(
         f"$ORIGIN {ZONE}.\n$TTL 60\n@ IN SOA ns admin 1 3600 600 86400 60\n@ IN NS ns\nns IN A {ID_NET}{number}\n"
         f"big IN TXT {long_text}\n* IN A {ID_NET}{number}\n")
+    # An answer must come from the address that was asked: one socket for each, the service's of dsr included.
+    listen = "\n".join(f"\tip-address: {a}" for a in [*host.addresses(), v4(SERVICE), v6(SERVICE)])
     directory.joinpath("nsd.conf").write_text(f"""
 server:
-	ip-address: 0.0.0.0
-	ip-address: ::0
+{listen}
+	ip-freebind: yes
 	port: {port}
 	username: ""
 	chroot: ""
