@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parts of tools/check: what each runs, what it needs first, and which may run side by side.
 
-    packages -> build-gcc -> unit, fuzz, suites -> lab, lab-af_packet, lab-lcores, demo   (first lane: has the CPUs)
-        |-----> lint -> build-clang -> asan -> tsan                                       (second lane: only idle time)
+    packages -> build-gcc -> unit, fuzz, suites -> lab, lab-af_packet, lab-lcores, demo, lab-asan   (first lane: has the CPUs)
+        |-----> lint -> build-clang -> asan -> tsan                                        (second lane: only idle time)
 
 The lab forwards on CPU 1 with deadlines of milliseconds, so whatever runs beside it is scheduled as idle.
 """
@@ -65,7 +65,10 @@ PARTS = [
          counts_tests=True),
     Part("lab", "lab on net_af_xdp", [LAB], ("build-gcc",), counts_tests=True),
     Part("lab-af_packet", "lab on net_af_packet", [LAB + ["--pmd", "af_packet"]], ("build-gcc",), counts_tests=True),
+    Part("lab-lcores", "lab with two lcores and queues", [LAB + ["--lcores", "2"]], ("build-gcc",), counts_tests=True),
     Part("demo", "the demo, quick", [["tools/demo", "--quick", "--report", "build/demo.json"]], ("build-gcc",)),
+    Part("lab-asan", "bad packets at the daemon under ASan and UBSan",
+         [LAB + ["--build", "build-asan", "--only", "bad packets"]], ("asan",), env=SANITIZER_ENV, counts_tests=True),
     Part("lint", "house style", [["tools/lint"]], ("packages",), idle=True),
     Part("build-clang", "build with clang, warnings are errors", [["tools/build", "build-clang", "-Dwerror=true"]],
          ("packages",), idle=True, env={"CC": "clang"}),
