@@ -7,6 +7,7 @@
 #define IP4_LEN 20
 #define IP6_LEN 40
 #define L4_LEN 8 /* enough of every header for its ports or identifier */
+#define TCP_SUM 16
 #define SRC4 12
 #define DST4 16
 #define SRC6 8
@@ -101,12 +102,21 @@ is_known(uint8_t protocol)
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || is_icmp(protocol);
 }
 
+/* A packet whose checksum is within its length; an ICMP error's inner one may be cut before it. */
+static bool
+packet_read(const uint8_t *packet, size_t len, struct ip_header *h)
+{
+	if (!header_read(packet, len, h) || !is_known(h->protocol))
+		return false;
+	return h->protocol != IPPROTO_TCP || len >= h->len + TCP_SUM + 2;
+}
+
 bool
 health_packet_outbound(const uint8_t *packet, size_t len, struct health_packet *out)
 {
 	struct ip_header h;
 
-	if (!header_read(packet, len, &h) || !is_known(h.protocol))
+	if (!packet_read(packet, len, &h))
 		return false;
 	*out = (struct health_packet){.src = h.src,
 			.dst = h.dst,
@@ -133,7 +143,7 @@ error_read(const uint8_t *packet, size_t len, const struct ip_header *outer,
 	struct ip_header h;
 
 	if (len < inner_at || !header_read(packet + inner_at, len - inner_at, &h) ||
-			!is_known(h.protocol))
+			!is_known(h.protocol) || packet[0] >> 4 != packet[inner_at] >> 4)
 		return false;
 	*out = (struct health_packet){.src = h.dst,
 			.dst = h.src,
@@ -151,7 +161,7 @@ health_packet_inbound(const uint8_t *packet, size_t len, struct health_packet *o
 {
 	struct ip_header h;
 
-	if (!header_read(packet, len, &h) || !is_known(h.protocol))
+	if (!packet_read(packet, len, &h))
 		return false;
 	if (is_error(&h, packet + h.len))
 		return error_read(packet, len, &h, out);
@@ -184,7 +194,7 @@ l4_sum(uint8_t *l4, uint8_t protocol)
 {
 	switch (protocol) {
 	case IPPROTO_TCP:
-		return l4 + 16;
+		return l4 + TCP_SUM;
 	case IPPROTO_UDP:
 		return get16(l4 + 6) ? l4 + 6 : NULL; /* 0: not used */
 	case IPPROTO_ICMPV6:
