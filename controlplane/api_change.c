@@ -48,6 +48,9 @@ accepted(struct api_request *rq, const struct endpoint *e, int rc)
 	if (rc == -ENOENT)
 		refuse(rq, e, "the endpoint has no shadow",
 				"name one under `shadows` of the endpoint and reload");
+	else if (rc == -EHOSTUNREACH)
+		refuse(rq, e, "no other endpoint of the service can take its flows",
+				"see `understudyctl endpoints` for what is down or drained");
 	else if (rc == -ENOMEM)
 		api_reply_fault(rq, &(struct api_fault){.status = 500, .message = "out of memory"});
 	else
@@ -166,9 +169,8 @@ api_change_failover(struct api_request *rq)
 	if (api_body_known(rq, known) < 0)
 		return;
 	e = api_body_endpoint_or_null(rq);
-	if (!e)
+	if (!e || !accepted(rq, e, registry_fail_over(rq->g->registry, e)))
 		return;
-	registry_fail_over(rq->g->registry, e);
 	journal_add(rq->g->journal, JOURNAL_NOTICE, "failover", e->service->config->name,
 			e->config->name, "live flows moved off on request");
 	answer(rq, e);

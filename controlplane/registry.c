@@ -64,6 +64,8 @@ settle_shift(struct registry *r, struct endpoint *e)
 	const struct endpoint *standby = registry_standby_or_null(e);
 	struct eid_slot *slot = &r->eid[e->eid];
 
+	if (e->shift < SHARE_ONE && !e->drain)
+		slot->failed_over = false;
 	if (e->shift < SHARE_ONE) {
 		slot->shift_complete = false;
 		return;
@@ -257,11 +259,39 @@ registry_set_neighbour(struct registry *r, struct endpoint *e, const struct view
 	registry_endpoint_changed(r, e, was_up);
 }
 
-void
+static bool
+can_take(const struct endpoint *e)
+{
+	return registry_endpoint_is_up(e) && !e->drain;
+}
+
+static bool
+others_can_take(const struct endpoint *e)
+{
+	const struct service *s = e->service;
+	size_t i;
+
+	for (i = 0; i < s->endpoint_count; i++)
+		if (s->endpoint[i] != e && can_take(s->endpoint[i]))
+			return true;
+	return false;
+}
+
+int
 registry_fail_over(struct registry *r, struct endpoint *e)
 {
+	const struct endpoint *standby = registry_standby_or_null(e);
+
+	if (!others_can_take(e))
+		return -EHOSTUNREACH;
+	if (standby && can_take(standby))
+		registry_set_shift(r, e, SHARE_ONE, SETTING_RUNTIME);
+	else
+		registry_set_drain(r, e, true, SETTING_RUNTIME);
+	r->eid[e->eid].failed_over = true;
 	e->epoch++;
 	registry_page_changed(r, e->eid);
+	return 0;
 }
 
 void

@@ -101,9 +101,11 @@ void registry_set_health(struct registry *r, struct endpoint *e, enum health_sta
 void registry_set_neighbour(struct registry *r, struct endpoint *e,
 		const struct view_l2 *l2_or_null, uint16_t mtu);
 
-/* Has live flows decided anew (epoch), without marking the endpoint down: understudyctl failover. They come back to it
- * unless it is also shifted or drained. */
-void registry_fail_over(struct registry *r, struct endpoint *e);
+/* Moves all flows off the endpoint now, live ones too, without marking it down: understudyctl failover. Its shift
+ * becomes 100 % if its standby can take flows, else it is drained, so that others take them; its TCP flows are reset
+ * whatever the service's down policy. Taking the shift or the drain back ends it. -EHOSTUNREACH, and nothing changed, if
+ * nobody else of the service can take flows. */
+int registry_fail_over(struct registry *r, struct endpoint *e);
 
 /* The settings that differ from the file, to be kept across restarts, and back. Unknown names are ignored, and so are
  * settings whose key the file changed since. -EINVAL, and nothing changed, if the state is not what was written. */

@@ -10,6 +10,7 @@ struct eid_slot {
 	struct endpoint *endpoint; /* NULL: never used, or removed */
 	bool retired;
 	bool shift_complete; /* 100 % reached a standby that could take it; until the shift is less again */
+	bool failed_over; /* by order, until it may take flows again */
 	uint16_t epoch; /* the last that was in use */
 	uint32_t sid;
 	uint64_t retired_at; /* builds when it was removed */

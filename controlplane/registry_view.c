@@ -102,11 +102,21 @@ per_lcore(const struct registry *r, uint64_t budget)
 	return (budget + r->lcores - 1) / r->lcores;
 }
 
+/* Whether TCP flows of an older epoch are reset: the service says so of endpoints that are down, and of shifts that are
+ * complete; an order to fail over always means it. */
+static bool
+resets_flows(const struct registry *r, const struct endpoint *e)
+{
+	const struct config_service *s = e->service->config;
+	const struct eid_slot *slot = &r->eid[e->eid];
+
+	return slot->failed_over || s->down == DOWN_RESET ||
+			(slot->shift_complete && s->established == ESTABLISHED_RESET_AFTER);
+}
+
 static uint16_t
 endpoint_flags(const struct registry *r, const struct endpoint *e)
 {
-	const struct config_service *s = e->service->config;
-	bool complete = r->eid[e->eid].shift_complete;
 	uint16_t flags = ENDPOINT_PRESENT;
 
 	if (registry_endpoint_is_up(e))
@@ -115,7 +125,7 @@ endpoint_flags(const struct registry *r, const struct endpoint *e)
 		flags |= ENDPOINT_DRAIN;
 	if (e->resolved)
 		flags |= ENDPOINT_RESOLVED;
-	if (s->down == DOWN_RESET || (s->established == ESTABLISHED_RESET_AFTER && complete))
+	if (resets_flows(r, e))
 		flags |= ENDPOINT_RESET_ESTABLISHED;
 	return flags;
 }

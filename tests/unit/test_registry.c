@@ -332,12 +332,47 @@ epochs_change_when_flows_must_move(void **state)
 	registry_set_neighbour(r, e, NULL, 0);
 	assert_int_equal(e->epoch, ++epoch);
 	registry_set_neighbour(r, e, &somewhere, 1500);
-	registry_fail_over(r, e);
-	assert_int_equal(e->epoch, ++epoch);
 	registry_set_drain(r, e, true, SETTING_RUNTIME);
 	assert_int_equal(e->epoch, epoch);
 	next_view(r, &v);
 	assert_int_equal(view_endpoint(v, e->eid)->epoch, epoch);
+	finish(r, v);
+}
+
+static void
+failing_over_moves_live_and_new_flows(void **state)
+{
+	struct config *c = two_services();
+	struct endpoint *a, *b, *dns;
+	const struct view *v = NULL;
+	struct registry *r;
+	uint16_t epoch;
+
+	c->service[0].down = DOWN_KEEP;
+	r = registry_of(c);
+	a = registry_endpoint_by_name(r, "web", "a");
+	b = registry_endpoint_by_name(r, "web", "b");
+	dns = registry_endpoint_by_name(r, "dns", "a");
+	epoch = a->epoch;
+	assert_int_equal(registry_fail_over(r, a), 0);
+	assert_int_equal(a->shift, SHARE_ONE);
+	assert_int_equal(a->epoch, epoch + 1);
+	next_view(r, &v);
+	assert_true(view_endpoint(v, a->eid)->flags & ENDPOINT_RESET_ESTABLISHED);
+	assert_true(view_endpoint(v, a->eid)->flags & ENDPOINT_UP);
+	registry_set_shift(r, a, 0, SETTING_RUNTIME);
+	next_view(r, &v);
+	assert_false(view_endpoint(v, a->eid)->flags & ENDPOINT_RESET_ESTABLISHED);
+
+	/* Without its shadow the others must take them; without others it is refused. */
+	registry_set_health(r, registry_endpoint_by_name(r, "web", "bs"), HEALTH_DOWN, "");
+	assert_int_equal(registry_fail_over(r, b), 0);
+	assert_true(b->drain);
+	assert_int_equal(b->shift, 0);
+	epoch = dns->epoch;
+	assert_int_equal(registry_fail_over(r, dns), -EHOSTUNREACH);
+	assert_int_equal(dns->epoch, epoch);
+	assert_false(dns->drain);
 	finish(r, v);
 }
 
@@ -782,6 +817,7 @@ main(void)
 			cmocka_unit_test(runtime_settings_survive_unless_the_file_changes_them),
 			cmocka_unit_test(settings_out_of_range_are_refused),
 			cmocka_unit_test(epochs_change_when_flows_must_move),
+			cmocka_unit_test(failing_over_moves_live_and_new_flows),
 			cmocka_unit_test(a_complete_shift_ends_old_flows_once_if_told_to),
 			cmocka_unit_test(the_standby_is_the_first_shadow_that_can_take_flows),
 			cmocka_unit_test(health_without_a_result_counts_as_the_check_says),
