@@ -53,7 +53,7 @@ executable_dir(char *out, size_t size)
 const char *
 filter_hook_path(char *out, size_t size)
 {
-	static const char *const beside[] = {"../bpf", "../../bpf"};
+	static const char *const beside[] = {"bpf", "../bpf", "../../bpf"};
 	const char *dir = getenv("UNDERSTUDY_BPF_DIR");
 	char self[512];
 
