@@ -250,6 +250,27 @@ endpoints_take_from_their_service_what_they_do_not_say(void **state)
 }
 
 static void
+texts_may_have_any_number_of_escapes(void **state)
+{
+	struct config *config = parse(PORTS "services:\n"
+					    "  - name: udp\n"
+					    "    address: 10.0.0.100\n"
+					    "    protocol: udp\n"
+					    "    port: 53\n"
+					    "    check: {type: udp, payload: "
+					    "\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\n\\x41"
+					    "\", expect: ''''''''''''''''''''}\n"
+					    "    endpoints: [{name: a, address: 10.0.0.11}]\n");
+	const struct config_check *check = &config->service[0].endpoint[0].check;
+
+	assert_int_equal(check->payload_len, 13);
+	assert_memory_equal(check->payload, "\"\"\"\"\"\"\"\"\"\"\"\nA", 13);
+	assert_int_equal(check->expect_len, 9);
+	assert_memory_equal(check->expect, "'''''''''", 9);
+	config_free(config);
+}
+
+static void
 a_reload_is_refused_by_name_where_it_needs_a_restart(void **state)
 {
 	static const struct {
@@ -335,6 +356,7 @@ main(void)
 			cmocka_unit_test(what_is_shipped_prints_as_recorded),
 			cmocka_unit_test(bad_files_are_refused_as_recorded),
 			cmocka_unit_test(endpoints_take_from_their_service_what_they_do_not_say),
+			cmocka_unit_test(texts_may_have_any_number_of_escapes),
 			cmocka_unit_test(a_reload_is_refused_by_name_where_it_needs_a_restart),
 			cmocka_unit_test(a_file_that_cannot_be_read_is_told),
 	};
