@@ -335,11 +335,13 @@ gateway_start(struct gateway *g, struct config *config)
 		rc = watch(g);
 	if (rc)
 		return rc;
+	/* So that the first packet finds what needs no question: configured neighbours. */
+	neighbours_sync(g->neighbours);
+	gateway_apply(g);
 	rc = dataplane_start(g->dataplane);
 	if (rc)
 		return refuse(g, strerror(-rc));
 	g->running = true;
-	neighbours_sync(g->neighbours);
 	health_sync(g->health);
 	gateway_apply(g);
 	journal_add(g->journal, JOURNAL_NOTICE, "start", NULL, NULL,
