@@ -375,6 +375,28 @@ raising_a_shift_only_adds_flows_to_the_shadow(void **state)
 	world_free(w);
 }
 
+/* Endpoint 4 is the only one up with weight, and has next to none: rehashing does not find it. */
+static void
+endpoints_with_weight_come_before_those_without(void **state)
+{
+	const struct maglev_entry entry[] = {
+			{.eid = 0, .weight = 65535}, {.eid = 4, .weight = 1, .name_hash = 1}};
+	struct ip_addr client = {0};
+	struct world *w = world_create();
+	uint32_t n;
+
+	maglev_free((struct maglev *)w->service->maglev);
+	w->service->maglev = maglev_build(entry, 2, TABLE);
+	w->page.endpoint[0].flags = w->page.endpoint[1].flags = w->page.endpoint[2].flags =
+			ENDPOINT_PRESENT;
+	for (n = 0; n < 100; n++)
+		assert_int_equal(steer(&w->view, w->service, &client,
+						 sequential_hash(n, HASH_5_TUPLE))
+						 .eid,
+				4);
+	world_free(w);
+}
+
 static void
 flows_of_endpoints_that_are_down_spread_by_weight(void **state)
 {
@@ -402,6 +424,7 @@ main(void)
 			cmocka_unit_test(the_first_cohort_that_matches_counts),
 			cmocka_unit_test(no_weight_is_told),
 			cmocka_unit_test(raising_a_shift_only_adds_flows_to_the_shadow),
+			cmocka_unit_test(endpoints_with_weight_come_before_those_without),
 			cmocka_unit_test(flows_of_endpoints_that_are_down_spread_by_weight),
 	};
 
