@@ -223,7 +223,8 @@ class Lab:
         for process in self.processes:
             text = process.output().rstrip("\n") if process.log.exists() else ""
             if text:
-                tail = "\n".join(text.split("\n")[-LOG_TAIL_LINES:])
+                lines = LOG_TAIL_LINES if process.name == "understudyd" else LOG_TAIL_LINES // 8
+                tail = "\n".join(text.split("\n")[-lines:])
                 state = "running" if process.alive() else f"ended with {process.popen.returncode}"
                 parts.append(f"--- {process.name} on {process.host} ({state})\n{tail}")
         return "\n".join(parts)

@@ -70,11 +70,12 @@ server:
 	chroot: ""
 	zonesdir: "{directory}"
 	pidfile: "{directory}/pid"
+	database: ""
 	xfrdfile: "{directory}/xfrd"
 	zonelistfile: "{directory}/zones"
 	xfrdir: "{directory}"
 	server-count: 1
-	verbosity: 1
+	verbosity: 0
 	minimal-responses: yes
 	rrl-ratelimit: 0
 	ipv4-edns-size: 4096
@@ -97,8 +98,8 @@ def dns_ready(host, number, port):
 
 
 def redis(host, port=6379):
-    process = host.start(need("redis-server"), "--port", port, "--bind", "0.0.0.0", "::", "--protected-mode", "no",
-                         "--save", "", "--appendonly", "no", "--dir", host.lab.directory, name="redis")
+    process = host.start(need("redis-server"), "--logfile", host.lab.directory / f"redis-{host}", "--port", port, "--bind", "0.0.0.0", "::", "--protected-mode", "no",
+                         "--loglevel", "warning", "--save", "", "--appendonly", "no", "--dir", host.lab.directory, name="redis")
     wait_until(f"redis on {host}", lambda: process.must_live() and listening(host, "tcp", port), 10)
     return process
 

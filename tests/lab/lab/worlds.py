@@ -22,7 +22,7 @@ NUMBER = {"1": 11, "2": 12, "1s": 21, "2s": 22}
 
 
 def check(kind, **more):
-    return {**CHECKS[kind], "interval": "200ms", "timeout": "500ms", **more}
+    return {**CHECKS[kind], "interval": "500ms", "timeout": "500ms", **more}
 
 
 def endpoints(base, address, shadows=True):

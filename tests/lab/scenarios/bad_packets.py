@@ -40,14 +40,14 @@ def setup(lab):
     return worlds.one_armed(lab)
 
 
-def send(world, frames):
+def _send(world, frames):
     argument = json.dumps([world.gw.mac("gw0"), v4(SERVICE), v6(SERVICE), frames])
     world.c1.run("/usr/bin/python3", "-c", SCRIPT, argument)
 
 
 def every_kind_is_counted_under_its_reason(world):
     before = world.gateway.counters()["ends"]
-    send(world, list(FRAMES.values()))
+    _send(world, list(FRAMES.values()))
     after = world.gateway.counters()["ends"]
     moved = {key: after[key] - before[key] for key in FRAMES}
     # Without a flow fullnat answers with a reset, which is counted as an answer.

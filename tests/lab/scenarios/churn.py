@@ -52,10 +52,10 @@ print("nobody else got it")
 
 def setup(lab):
     rows = worlds.web_and_dns() + [worlds.service("echo", "udp", 7000, kind="icmp", per_request=True)]
-    return worlds.one_armed(lab, rows, before=echo)
+    return worlds.one_armed(lab, rows, before=_echo)
 
 
-def echo(world):
+def _echo(world):
     for host in ("p1", "p2", "s1", "s2"):
         servers.script(world.hosts[host], "echo", "7000")
 
@@ -77,8 +77,8 @@ def a_late_answer_reaches_nobody_else(world):
 
 
 def flows_end_when_connections_do(world):
-    wait_until("flows of closed connections ended", lambda: active(world) < 100, 30)
+    wait_until("flows of closed connections ended", lambda: _active(world) < 100, 30)
 
 
-def active(world):
+def _active(world):
     return world.gateway.status()["flows"]["used"]

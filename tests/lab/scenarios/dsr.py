@@ -19,10 +19,10 @@ def setup(lab):
     rows = worlds.web_and_dns(forward="dsr-l2")
     for row in rows:
         row.pop("per_request", None)
-    return worlds.one_armed(lab, rows, before=hold_address)
+    return worlds.one_armed(lab, rows, before=_hold_address)
 
 
-def hold_address(world):
+def _hold_address(world):
     for name in SERVERS:
         host = world.hosts[name]
         host.sysctl("net.ipv4.conf.all.arp_ignore", 1)

@@ -21,14 +21,14 @@ def setup(lab):
     return worlds.one_armed(lab)
 
 
-def revive(world, name):
+def _revive(world, name):
     host = world.hosts[next(h for h, suffix in SUFFIX.items() if name.endswith(suffix) and len(suffix) == len(name) - 3)]
     kind = servers.nginx if name.startswith("web") else servers.name_server
     world.server[name] = kind(host, name if name.startswith("web") else worlds.NUMBER[name[3:]])
     world.gateway.ready()
 
 
-def kill_under_load(world, service, name, **load):
+def _kill_under_load(world, service, name, **load):
     running = Load(world.c1, **load)
     running.wait_records(100)
     killed = time.monotonic()
@@ -37,7 +37,7 @@ def kill_under_load(world, service, name, **load):
     marked = time.monotonic()
     running.wait_records(200)
     records = running.stop()
-    revive(world, name)
+    _revive(world, name)
     assert took <= DOWN_LIMIT_S, f"down after {took * 1000:.0f} ms"
     late = [r for r in failures(records) if r.start > marked or r.end < killed]
     assert not late, late[:5]
@@ -45,13 +45,13 @@ def kill_under_load(world, service, name, **load):
 
 
 def a_killed_web_server_is_down_at_once_and_its_shadow_serves(world):
-    records, marked = kill_under_load(world, "web", "web1", http=f"{v4(SERVICE)}:80", http_rate=200, long_rate=10)
+    records, marked = _kill_under_load(world, "web", "web1", http=f"{v4(SERVICE)}:80", http_rate=200, long_rate=10)
     counts = by_server([r for r in records if r.start > marked])
     assert counts.get("web1s") and counts.get("web2") and not counts.get("web1"), counts
 
 
 def a_killed_name_server_is_down_at_once_and_its_shadow_serves(world):
-    records, marked = kill_under_load(world, "dns", "dns1", dns=f"{v4(SERVICE)}:53", dns_rate=200, long_rate=10)
+    records, marked = _kill_under_load(world, "dns", "dns1", dns=f"{v4(SERVICE)}:53", dns_rate=200, long_rate=10)
     counts = by_server([r for r in records if r.start > marked])
     assert counts.get("21") and counts.get("12") and not counts.get("11"), counts
 
@@ -59,7 +59,7 @@ def a_killed_name_server_is_down_at_once_and_its_shadow_serves(world):
 def the_same_over_ipv6(world):
     for service, name, load in (("web6", "web1", {"http": f"[{v6(SERVICE)}]:80", "http_rate": 200}),
                                 ("dns6", "dns1", {"dns": f"[{v6(SERVICE)}]:53", "dns_rate": 200})):
-        kill_under_load(world, service, name, **load)
+        _kill_under_load(world, service, name, **load)
 
 
 def an_endpoint_that_comes_back_serves_again(world):
@@ -72,7 +72,7 @@ def an_endpoint_and_its_shadow_down_the_others_serve(world):
         world.gateway.wait_state("web", name, "down")
     assert set(web_many(world.c1, v4(SERVICE), 40)) == {"web2"}
     for name in ("web1", "web1s"):
-        revive(world, name)
+        _revive(world, name)
 
 
 def a_silent_host_is_marked_down_by_its_checks(world):

@@ -22,10 +22,10 @@ print("same")
 
 
 def setup(lab):
-    return worlds.one_armed(lab, [worlds.service("echo", "udp", 7000, kind="icmp")], before=echo)
+    return worlds.one_armed(lab, [worlds.service("echo", "udp", 7000, kind="icmp")], before=_echo)
 
 
-def echo(world):
+def _echo(world):
     for host in ("p1", "p2", "s1", "s2"):
         servers.script(world.hosts[host], "echo", "7000")
 

@@ -21,10 +21,10 @@ def setup(lab):
     services = worlds.web_and_dns()
     services.append(worlds.service("kv", "tcp", 6379, kind="tcp"))
     services.append(worlds.service("cache", "tcp", 11211, kind="icmp"))
-    return worlds.one_armed(lab, services, before=more_servers)
+    return worlds.one_armed(lab, services, before=_more_servers)
 
 
-def more_servers(world):
+def _more_servers(world):
     for host in ("p1", "p2", "s1", "s2"):
         servers.redis(world.hosts[host])
         servers.memcached(world.hosts[host])

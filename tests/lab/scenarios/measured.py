@@ -34,7 +34,7 @@ def setup(lab):
     return worlds.one_armed(lab, rows, before=lambda w: servers.script(w.p1, "echo", "7000", "--delay-ms", str(DELAY_MS)))
 
 
-def mean_reply_ms(world, service, endpoint, protocol):
+def _mean_reply_ms(world, service, endpoint, protocol):
     before = world.gateway.leg(service, endpoint)
     world.c1.run("/usr/bin/python3", "-c", ECHO, v4(SERVICE), protocol, "50", seconds=60)
     after = world.gateway.leg(service, endpoint)
@@ -44,12 +44,12 @@ def mean_reply_ms(world, service, endpoint, protocol):
 
 
 def a_known_delay_is_measured_on_udp(world):
-    mean = mean_reply_ms(world, "echo", "echo1", "udp")
+    mean = _mean_reply_ms(world, "echo", "echo1", "udp")
     assert DELAY_MS <= mean < DELAY_MS * 1.5, mean
 
 
 def a_known_delay_is_measured_on_tcp(world):
-    mean = mean_reply_ms(world, "echot", "echot1", "tcp")
+    mean = _mean_reply_ms(world, "echot", "echot1", "tcp")
     assert DELAY_MS <= mean < DELAY_MS * 1.5, mean
 
 

@@ -18,40 +18,40 @@ def setup(lab):
     return worlds.one_armed(lab)
 
 
-def mirror(world, percent):
+def _mirror(world, percent):
     for name in ("dns1", "dns2"):
         world.gateway.mirror("dns", name, percent, shadows=1, packets_per_second=0)
 
 
-def sums(world):
+def _sums(world):
     """Copies and answers of both shadows, as their legs count them."""
     legs = [world.gateway.leg("dns", name, "shadow") for name in ("dns1s", "dns2s")]
     return {key: sum(leg[key] for leg in legs) for key in ("packets_to", "packets_from", "requests", "replies")}
 
 
 def shadows_get_a_copy_of_every_query_and_answer_into_the_void(world):
-    mirror(world, 100)
-    before, swallowed = sums(world), world.gateway.counters()["ends"]["shadow_reply"]
+    _mirror(world, 100)
+    before, swallowed = _sums(world), world.gateway.counters()["ends"]["shadow_reply"]
     numbers = ask_many(world.c1, v4(SERVICE), COUNT)
     assert len(numbers) == COUNT and set(numbers) == {11, 12}, "the client got the primaries' answers alone"
-    wait_until("the shadows answered all", lambda: sums(world)["packets_from"] - before["packets_from"] == COUNT, 3)
-    assert sums(world)["packets_to"] - before["packets_to"] == COUNT
+    wait_until("the shadows answered all", lambda: _sums(world)["packets_from"] - before["packets_from"] == COUNT, 3)
+    assert _sums(world)["packets_to"] - before["packets_to"] == COUNT
     assert world.gateway.counters()["ends"]["shadow_reply"] - swallowed == COUNT
 
 
 def a_share_of_flows_is_mirrored_by_flow(world):
-    mirror(world, 50)
-    before = sums(world)["packets_to"]
+    _mirror(world, 50)
+    before = _sums(world)["packets_to"]
     ask_many(world.c1, v4(SERVICE), COUNT)
-    copies = sums(world)["packets_to"] - before
+    copies = _sums(world)["packets_to"] - before
     assert 0.3 * COUNT < copies < 0.7 * COUNT, copies
 
 
 def no_mirror_no_copies(world):
-    mirror(world, 0)
-    before = sums(world)["packets_to"]
+    _mirror(world, 0)
+    before = _sums(world)["packets_to"]
     ask_many(world.c1, v4(SERVICE), COUNT)
-    assert sums(world)["packets_to"] == before
+    assert _sums(world)["packets_to"] == before
 
 
 def wanted_copies_are_sent_or_counted_by_reason_with_a_budget(world):
@@ -68,7 +68,7 @@ def wanted_copies_are_sent_or_counted_by_reason_with_a_budget(world):
 
 
 def a_dead_shadow_costs_the_primaries_nothing(world):
-    mirror(world, 100)
+    _mirror(world, 100)
     load = Load(world.c1, dns=f"{v4(SERVICE)}:53", dns_rate=300)
     load.wait_records(100)
     world.server["dns1s"].kill()

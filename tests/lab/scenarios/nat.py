@@ -16,14 +16,14 @@ from lab.worlds import ask_many, web, web_many
 
 
 def setup(lab):
-    world = worlds.two_armed(lab, worlds.web_and_dns(forward="nat", net=2, vip_net=1), before=whoami)
+    world = worlds.two_armed(lab, worlds.web_and_dns(forward="nat", net=2, vip_net=1), before=_whoami)
     return world
 
 
-def whoami(world):
+def _whoami(world):
     """Each web server also tells whom it sees; c1 has a server that endpoints can reach on their own account."""
     for host in ("p1", "p2", "s1", "s2"):
-        servers.nginx(world.hosts[host], "whoami", port=8081, extra='location = /who { return 200 "$remote_addr\\n"; }')
+        servers.nginx(world.hosts[host], "_whoami", port=8081, extra='location = /who { return 200 "$remote_addr\\n"; }')
     servers.nginx(world.c1, "client")
     world.gw.sysctl("net.ipv4.ip_forward", 1)
     world.gw.sysctl("net.ipv6.conf.all.forwarding", 1)

@@ -18,7 +18,7 @@ def setup(lab):
     return worlds.one_armed(lab)
 
 
-def web_service(world):
+def _web_service(world):
     return next(s for s in world.gateway.config["services"] if s["name"] == "web")
 
 
@@ -26,7 +26,7 @@ def reloads_under_load_lose_nothing(world):
     load = Load(world.c1, http=f"{v4(SERVICE)}:80", http_rate=200, dns=f"{v4(SERVICE)}:53", dns_rate=200, long_rate=20)
     load.wait_records(50)
     for weight in (50, 200, 100):
-        web_service(world)["endpoints"][0]["weight"] = weight
+        _web_service(world)["endpoints"][0]["weight"] = weight
         world.gateway.reload()
         load.wait_records(100)
     world.gateway.process.signal(signal.SIGHUP)
@@ -38,14 +38,14 @@ def reloads_under_load_lose_nothing(world):
 
 def a_bad_file_is_refused_by_name_and_changes_nothing(world):
     generation = world.gateway.status()["generation"]
-    web_service(world)["colour"] = "blue"
+    _web_service(world)["colour"] = "blue"
     try:
         world.gateway.reload()
     except LabError as error:
         assert "colour" in str(error), error
     else:
         raise AssertionError("an unknown key was taken")
-    del web_service(world)["colour"]
+    del _web_service(world)["colour"]
     assert world.gateway.status()["generation"] == generation
     assert web_many(world.c1, v4(SERVICE), 10)
 
@@ -70,7 +70,7 @@ def a_shift_set_at_run_time_survives_a_reload(world):
 
 
 def an_endpoint_can_leave_and_come_back(world):
-    service = web_service(world)
+    service = _web_service(world)
     gone = [e for e in service["endpoints"] if e["name"].startswith("web1")]
     service["endpoints"] = [e for e in service["endpoints"] if e not in gone]
     world.gateway.reload()

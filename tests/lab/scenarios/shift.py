@@ -19,7 +19,7 @@ def setup(lab):
     return worlds.one_armed(lab)
 
 
-def start_load(world, **more):
+def _start_load(world, **more):
     address = v4(SERVICE)
     return Load(world.c1, http=f"{address}:80", http_rate=200, dns=f"{address}:53", dns_rate=200, long_rate=20, **more)
 
@@ -37,7 +37,7 @@ def new_flows(load):
 
 
 def the_share_follows_the_shift_and_no_request_fails(world):
-    load = start_load(world)
+    load = _start_load(world)
     for percent in (0, 10, 50, 100, 0):
         for service, endpoint in (("web", "web1"), ("dns", "dns1")):
             world.gateway.shift(service, endpoint, percent)
@@ -51,7 +51,7 @@ def the_share_follows_the_shift_and_no_request_fails(world):
 
 
 def a_long_lived_connection_stays_where_it_is(world):
-    load = start_load(world)
+    load = _start_load(world)
     load.wait_records(100)
     for percent in (100, 0):
         world.gateway.shift("web", "web1", percent)
