@@ -117,13 +117,17 @@ completed(void *arg, struct MHD_Connection *connection, void **state,
 	*state = NULL;
 }
 
+/* Resumed connections are served by the next run, which nothing else may cause. */
 static void
 resume(void *arg)
 {
 	struct exchange *x = arg;
+	struct api *a = x->api;
 
 	x->suspended = false;
 	MHD_resume_connection(x->connection);
+	loop_unwatch(a->timer);
+	a->timer = loop_timer(a->g->loop, 0, 0, timer_fired, a);
 }
 
 static enum MHD_Result

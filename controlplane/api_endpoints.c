@@ -13,15 +13,6 @@ static const char *const leg_name[LEG_COUNT] = {
 		[LEG_SHADOW] = "shadow",
 };
 
-static bool
-is_up(const struct endpoint *e)
-{
-	bool healthy = e->health == HEALTH_UP ||
-			(e->health == HEALTH_UNKNOWN && e->config->check.kind == CHECK_NONE);
-
-	return healthy && e->resolved;
-}
-
 const char *
 api_endpoint_state(const struct endpoint *e)
 {
@@ -43,9 +34,9 @@ api_service_state(const struct service *s)
 
 	for (i = 0; i < s->endpoint_count; i++) {
 		e = s->endpoint[i];
-		up += is_up(e);
-		primaries += e->config->weight > 0;
-		primaries_up += e->config->weight > 0 && is_up(e);
+		up += registry_endpoint_is_up(e);
+		primaries += e->weight > 0;
+		primaries_up += e->weight > 0 && registry_endpoint_is_up(e);
 	}
 	if (up == 0)
 		return "down";
@@ -173,11 +164,10 @@ api_endpoint_row(struct gateway *g, const struct endpoint *e, bool counters)
 			e->service->config->name, "endpoint", e->config->name, "id",
 			api_count(e->eid), "address",
 			ip_port_format(&e->config->addr, port_of(e), address), "zone",
-			e->config->zone ? e->config->zone : "", "weight",
-			api_count(e->config->weight), "state", api_endpoint_state(e),
-			"health_reason", e->health_reason, "health_since",
-			api_count(e->health_since_ms), "mac", mac_json(e), "shadows",
-			shadow_names(e), "check",
+			e->config->zone ? e->config->zone : "", "weight", api_count(e->weight),
+			"state", api_endpoint_state(e), "health_reason", e->health_reason,
+			"health_since", api_count(e->health_since_ms), "mac", mac_json(e),
+			"shadows", shadow_names(e), "check",
 			g->health ? health_json(g->health, e) : json_null(), "legs",
 			legs_json(g, e->eid, counters));
 	json_object_update_new(row, settings_json(e));
@@ -250,9 +240,9 @@ service_add(struct gateway *g, const struct endpoint *e, struct service_sum *sum
 	LEG_COUNTER_LIST(X)
 #undef X
 	sum->flows_active += in.flows_active;
-	if (e->config->weight == 0)
+	if (e->weight == 0)
 		sum->shadow_flows += in.delta.flows_new;
-	sum->up += is_up(e);
+	sum->up += registry_endpoint_is_up(e);
 	sum->seconds = in.seconds;
 }
 

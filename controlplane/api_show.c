@@ -473,9 +473,8 @@ api_show_neighbours(struct api_request *rq)
 	if (api_args_known(rq, no_args) < 0)
 		return;
 	api_reply_json(rq,
-			json_pack("{s:o}", "neighbours",
-					rq->g->neighbours ? neighbours_json(rq->g->neighbours)
-							  : json_array()));
+			json_pack("{s:o s:o}", "neighbours", neighbours_json(rq->g->neighbours),
+					"counters", neighbours_counters_json(rq->g->neighbours)));
 }
 
 void

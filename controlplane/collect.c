@@ -374,15 +374,19 @@ collector_free(struct collector *c)
 }
 
 void
-collector_tick(struct collector *c)
+collector_tick_at(struct collector *c, uint64_t now_ms)
 {
-	uint64_t now_ms = loop_now_ms();
-
 	c->seconds = c->tick_ms ? (double)(now_ms - c->tick_ms) / 1000 : 0;
 	c->tick_ms = now_ms;
 	lcores_tick(c);
 	ports_tick(c);
 	endpoints_tick(c);
+}
+
+void
+collector_tick(struct collector *c)
+{
+	collector_tick_at(c, loop_now_ms());
 }
 
 double

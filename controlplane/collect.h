@@ -15,6 +15,7 @@ void collector_free(struct collector *c);
 
 /* Once a second: takes the differences of the interval. */
 void collector_tick(struct collector *c);
+void collector_tick_at(struct collector *c, uint64_t now_ms); /* the same, at a monotonic time not 0 */
 
 /* Length of the last whole interval in seconds; 0 before the second tick. */
 double collector_seconds(const struct collector *c);
