@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The API over the fake gateway, for the tests of understudyctl: `fake_daemon SOCKET`; says "ready", and ends with
+ * its standard input. */
+#include <rte_eal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "api.h"
+#include "collect.h"
+#include "fake_gateway.h"
+#include "flow_lister.h"
+
+static void
+poll_flows(void *arg)
+{
+	struct fake *f = arg;
+
+	flow_lister_poll(f->g.flows);
+}
+
+static void
+input(void *arg)
+{
+	struct fake *f = arg;
+	char byte;
+
+	if (read(0, &byte, 1) <= 0)
+		loop_stop(f->g.loop);
+	else if (byte == 't') /* another second of traffic */
+		fake_traffic(f);
+}
+
+static void
+tick_live(void *arg)
+{
+	struct fake *f = arg;
+
+	fake_traffic(f);
+	collector_tick(f->g.collector);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct fake *f = fake_create(argc > 1 ? argv[1] : "/tmp/understudy-fake.sock");
+	char error[256];
+
+	f->g.flows = flow_lister_create(&f->g);
+	collector_tick_at(f->g.collector, 1000);
+	fake_traffic(f);
+	collector_tick_at(f->g.collector, 2000);
+	f->g.api = api_create(&f->g, error, sizeof(error));
+	if (!f->g.api) {
+		fprintf(stderr, "%s\n", error);
+		return 1;
+	}
+	loop_timer(f->g.loop, 1, 1, poll_flows, f);
+	loop_watch(f->g.loop, 0, input, f);
+	if (argc > 2) /* keeps moving, to look at `top` */
+		loop_timer(f->g.loop, 1000, 1000, tick_live, f);
+	puts("ready");
+	fflush(stdout);
+	loop_run(f->g.loop);
+	api_free(f->g.api);
+	flow_lister_free(f->g.flows);
+	fake_free(f);
+	return 0;
+}
