@@ -67,6 +67,7 @@ static const struct command {
 				3, change_weight, no_options},
 		{"reload", "", "Read the configuration file again", 0, 0, change_reload,
 				no_options},
+		{"top", "", "A live display", 0, 0, top_run, no_options},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

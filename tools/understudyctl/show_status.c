@@ -142,7 +142,8 @@ print_timeouts(const json_t *s)
 		snprintf(name, sizeof(name), "%s", key);
 		if (strlen(name) > 3 && !strcmp(name + strlen(name) - 3, "_ms"))
 			name[strlen(name) - 3] = '\0';
-		printf("%s%s %s", first ? "" : ", ", name, unit_age(unit_number(value) / 1000, buf));
+		printf("%s%s %s", first ? "" : ", ", name,
+				unit_age(unit_number(value) / 1000, buf));
 		first = false;
 	}
 	printf("\n");
