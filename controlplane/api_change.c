@@ -51,6 +51,8 @@ accepted(struct api_request *rq, const struct endpoint *e, int rc)
 	else if (rc == -EHOSTUNREACH)
 		refuse(rq, e, "no other endpoint of the service can take its flows",
 				"see `understudyctl endpoints` for what is down or drained");
+	else if (rc == -EHOSTUNREACH)
+		refuse(rq, e, "no other endpoint of the service can take its flows", NULL);
 	else if (rc == -ENOMEM)
 		api_reply_fault(rq, &(struct api_fault){.status = 500, .message = "out of memory"});
 	else
@@ -172,7 +174,7 @@ api_change_failover(struct api_request *rq)
 	if (!e || !accepted(rq, e, registry_fail_over(rq->g->registry, e)))
 		return;
 	journal_add(rq->g->journal, JOURNAL_NOTICE, "failover", e->service->config->name,
-			e->config->name, "live flows moved off on request");
+			e->config->name, "all its flows moved off on request");
 	answer(rq, e);
 }
 
