@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metrics.h"
+
+#include "collect.h"
+#include "fake_gateway.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct fake *f;
+static char *text;
+
+static int
+setup(void **state)
+{
+	f = fake_create("/nonexistent");
+	collector_tick_at(f->g.collector, 1000);
+	fake_traffic(f);
+	collector_tick_at(f->g.collector, 2000);
+	text = metrics_text(&f->g);
+	return text ? 0 : -1;
+}
+
+static int
+teardown(void **state)
+{
+	free(text);
+	fake_free(f);
+	return 0;
+}
+
+/* The value of a sample, by its name and labels as they stand. */
+static double
+sample(const char *series)
+{
+	const char *at = text;
+	size_t n = strlen(series);
+
+	while ((at = strstr(at, series))) {
+		if ((at == text || at[-1] == '\n') && at[n] == ' ')
+			return strtod(at + n + 1, NULL);
+		at += n;
+	}
+	fail_msg("no sample %s", series);
+	return 0;
+}
+
+static void
+every_counter_of_the_lists_is_there_with_its_value(void **state)
+{
+	static const char web1s[] = "{service=\"web\",endpoint=\"web1s\",leg=\"server\"}";
+	char series[160];
+	int i;
+
+#define X(name, help)                                                                      \
+	snprintf(series, sizeof(series), "understudy_lcore_%s_total{lcore=\"2\"}", #name); \
+	assert_true(sample(series) == (double)f->lcore[1].name);
+	LCORE_COUNTER_LIST(X)
+#undef X
+	for (i = 0; i < PACKET_END_COUNT; i++) {
+		snprintf(series, sizeof(series),
+				"understudy_packet_end_total{lcore=\"1\",reason=\"%s\"}",
+				packet_end_name(i));
+		assert_true(sample(series) == (double)f->lcore[0].end[i]);
+	}
+#define X(name, help)                                                                              \
+	snprintf(series, sizeof(series), "understudy_endpoint_%s_total%s", #name, web1s);          \
+	assert_true(sample(series) ==                                                              \
+			2 *                                                                        \
+					(double)f->endpoint[0]                                     \
+							   [fake_endpoint(f, "web", "web1s")->eid] \
+									   .leg[LEG_SERVER]        \
+									   .name);
+	LEG_COUNTER_LIST(X)
+#undef X
+}
+
+static void
+histograms_are_cumulative_in_seconds(void **state)
+{
+#define REPLY(leg, le)                                                                            \
+	sample("understudy_endpoint_reply_seconds_bucket{service=\"dns\",endpoint=\"dns1s\",leg=" \
+	       "\"" leg "\",le=\"" le "\"}")
+	assert_true(REPLY("shadow", "0.000192") == 0);
+	assert_true(REPLY("shadow", "0.000256") == 200);
+	assert_true(REPLY("shadow", "+Inf") == 200);
+	assert_true(sample("understudy_endpoint_reply_seconds_sum{service=\"dns\",endpoint="
+			   "\"dns1s\","
+			   "leg=\"shadow\"}") == 0.04);
+	assert_true(sample("understudy_endpoint_reply_seconds_count{service=\"dns\",endpoint="
+			   "\"dns1s\","
+			   "leg=\"shadow\"}") == 200);
+}
+
+/* A strict reader of the exposition format, as far as we use it: a family is announced once by HELP and TYPE, and all
+ * its samples follow; no series stands twice. */
+struct reader {
+	char family[128], type[16];
+	char *seen; /* every family before, each in newlines */
+};
+
+static const char *
+skip_name(const char *at)
+{
+	size_t n = strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:");
+
+	assert_true(n > 0);
+	return at + n;
+}
+
+static const char *
+skip_labels(const char *at)
+{
+	if (*at != '{')
+		return at;
+	do {
+		at = skip_name(at + 1);
+		assert_true(at[0] == '=' && at[1] == '"');
+		for (at += 2; *at != '"'; at++) {
+			assert_true(*at && *at != '\n');
+			at += *at == '\\';
+		}
+		at++;
+	} while (*at == ',');
+	assert_int_equal(*at, '}');
+	return at + 1;
+}
+
+static bool
+belongs(const struct reader *r, const char *name, size_t n)
+{
+	static const char *const suffix[] = {"_bucket", "_sum", "_count"};
+	size_t base = strlen(r->family);
+	int i;
+
+	if (strncmp(name, r->family, base) || strcmp(r->type, "histogram"))
+		return n == base && !strncmp(name, r->family, base);
+	for (i = 0; i < 3; i++) {
+		if (n == base + strlen(suffix[i]) && !strncmp(name + base, suffix[i], n - base))
+			return true;
+	}
+	return false;
+}
+
+static void
+read_sample(const struct reader *r, const char *line)
+{
+	const char *name_end = skip_name(line), *at = skip_labels(name_end);
+	char *end;
+
+	if (!belongs(r, line, (size_t)(name_end - line)))
+		fail_msg("sample outside of its family: %.60s", line);
+	assert_int_equal(*at, ' ');
+	strtod(at + 1, &end);
+	assert_true(end != at + 1 && *end == '\0');
+	if (!strcmp(r->type, "counter"))
+		assert_true(name_end - line > 6 && !strncmp(name_end - 6, "_total", 6));
+}
+
+static void
+read_line(struct reader *r, char *line)
+{
+	char wrapped[160];
+	int used;
+
+	if (sscanf(line, "# HELP %127s %n", r->family, &used) == 1) {
+		assert_true(line[used] != '\0');
+		snprintf(wrapped, sizeof(wrapped), "\n%s\n", r->family);
+		if (strstr(r->seen, wrapped))
+			fail_msg("announced twice: %s", r->family);
+		strcat(r->seen, wrapped);
+		r->type[0] = '\0';
+	} else if (!strncmp(line, "# TYPE ", 7)) {
+		assert_int_equal(sscanf(line + 7 + strlen(r->family), " %15s", r->type), 1);
+		assert_false(strncmp(line + 7, r->family, strlen(r->family)));
+	} else {
+		assert_true(r->type[0]);
+		read_sample(r, line);
+	}
+}
+
+static void
+a_strict_reader_takes_all_of_it(void **state)
+{
+	struct reader r = {.seen = calloc(1, strlen(text) + 1)};
+	char *rest = text, *line;
+	int lines = 0;
+
+	while ((line = strsep(&rest, "\n")) && *line) {
+		read_line(&r, line);
+		lines++;
+	}
+	assert_true(lines > 300);
+	free(r.seen);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test_setup_teardown(
+					every_counter_of_the_lists_is_there_with_its_value, setup,
+					teardown),
+			cmocka_unit_test_setup_teardown(
+					histograms_are_cumulative_in_seconds, setup, teardown),
+			cmocka_unit_test_setup_teardown(
+					a_strict_reader_takes_all_of_it, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
