@@ -67,6 +67,7 @@ struct registry {
 	struct view_port *port;
 	uint32_t port_count;
 	bool dirty; /* anything */
+	uint64_t epoch_changes; /* pages built in which an epoch changed */
 	uint64_t builds;
 	struct built_view *newest, *oldest; /* views not released */
 };

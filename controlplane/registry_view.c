@@ -172,7 +172,8 @@ fill_endpoint(const struct registry *r, struct view_endpoint *v, const struct en
 	fill_shadows(v, e);
 }
 
-/* An id without endpoint: what a removed one was, so that its flows can be ended, or nothing. */
+/* An id without endpoint: nothing, or what a removed one was, so that its TCP flows go on until they end (UDP flows
+ * move with their next packet, since the epoch changed). */
 static void
 fill_absent(const struct registry *r, struct view_endpoint *v, uint32_t eid,
 		const struct view_page *old)
@@ -182,7 +183,7 @@ fill_absent(const struct registry *r, struct view_endpoint *v, uint32_t eid,
 	if (slot->retired && old)
 		*v = old->endpoint[eid % VIEW_PAGE_SIZE];
 	v->eid = eid;
-	v->flags = slot->retired ? ENDPOINT_RESET_ESTABLISHED : 0;
+	v->flags = slot->retired ? v->flags & ENDPOINT_RESOLVED : 0;
 	v->epoch = slot->epoch;
 	v->sid = slot->retired ? slot->sid : UINT32_MAX;
 	v->weight = 0;
@@ -192,6 +193,17 @@ fill_absent(const struct registry *r, struct view_endpoint *v, uint32_t eid,
 	v->mirror_count = 0;
 	v->shadow_count = 0;
 	memset(v->shadow, 0xff, sizeof(v->shadow));
+}
+
+static bool
+epochs_differ(const struct view_page *a, const struct view_page *b)
+{
+	uint32_t i;
+
+	for (i = 0; i < VIEW_PAGE_SIZE; i++)
+		if (a->endpoint[i].epoch != b->endpoint[i].epoch)
+			return true;
+	return false;
 }
 
 static int
@@ -215,6 +227,8 @@ stage_page(struct registry *r, struct changes *c, uint32_t number)
 		free(page);
 		return 0;
 	}
+	if (old && epochs_differ(old, page))
+		r->epoch_changes++;
 	return changes_add(c, &r->page[number], page, free);
 }
 
@@ -573,6 +587,7 @@ built_view_fill(struct built_view *b, const struct registry *r)
 	if (r->port_count)
 		memcpy(b->port, r->port, r->port_count * sizeof(*b->port));
 	v->generation = r->builds;
+	v->epoch_changes = r->epoch_changes;
 	v->hash_seed = r->config->gateway.hash_seed;
 	v->timeouts = r->config->timeouts;
 	v->classifier = r->classifier;

@@ -85,8 +85,8 @@ sweep_amount(struct lcore *lc)
 
 	if (since_ms)
 		lc->sweep_ms = lc->now.ms;
-	if (lc->epoch_generation != lc->view->epoch_generation) {
-		lc->epoch_generation = lc->view->epoch_generation;
+	if (lc->epoch_changes != lc->view->epoch_changes) {
+		lc->epoch_changes = lc->view->epoch_changes;
 		lc->sweep_credit = lc->flows.high;
 	}
 	if (lc->sweep_credit)

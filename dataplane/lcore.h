@@ -72,7 +72,7 @@ struct lcore {
 	struct track_time now;
 	uint64_t tsc;
 	uint64_t us_per_tsc; /* of 2^64 */
-	uint64_t epoch_generation; /* of the view that last changed an endpoint's epoch */
+	uint64_t epoch_changes;	   /* of the view that the sweep has seen */
 	uint32_t sweep_credit; /* flows still to be looked at for that change */
 	uint32_t sweep_ms; /* when expire last ran */
 	uint32_t event_us; /* when the eventfd was last written */

@@ -148,7 +148,7 @@ struct view_port {
 struct view {
 	uint64_t generation;
 	uint64_t published_tsc;
-	uint64_t epoch_generation; /* of the last view in which an endpoint's epoch changed */
+	uint64_t epoch_changes; /* another number than in the view before: some endpoint's epoch changed */
 	uint64_t hash_seed; /* of steer_hash: the same on every gateway of a group */
 	struct view_timeouts timeouts;
 	const struct classifier *classifier;
