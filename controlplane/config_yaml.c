@@ -502,6 +502,28 @@ run(struct builder *b, struct fy_diag *diag)
 		tell_syntax(b, diag);
 }
 
+/* Is the byte the end of a line, or of a byte order mark or a line break in UTF-8? */
+static bool
+ends_line(char c)
+{
+	return c != '\0' && strchr("\n\r\x85\xa8\xa9\xbf", c) != NULL;
+}
+
+/* libfyaml 0.7.12 can scan a directive (%YAML, %TAG) for ever; nobody needs them. 0: there is none. */
+static int
+directive_line(const char *text, size_t len)
+{
+	int line = 1;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		if (text[i] == '%' && (i == 0 || ends_line(text[i - 1])))
+			return line;
+		line += text[i] == '\n';
+	}
+	return 0;
+}
+
 static struct fy_diag *
 diag_create(void)
 {
@@ -524,7 +546,15 @@ yaml_parse(const char *text, size_t len, struct complaints *c)
 	struct fy_parse_cfg cfg = {
 			.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_JSON_NONE, .diag = diag};
 	struct builder b = {.complaints = c};
+	int directive = directive_line(text, len);
 
+	if (directive) {
+		fy_diag_destroy(diag);
+		complain_at(&b, directive,
+				"directives (% at the start of a line) are not supported; remove "
+				"the line");
+		return NULL;
+	}
 	b.parser = diag ? fy_parser_create(&cfg) : NULL;
 	if (!b.parser || fy_parser_set_string(b.parser, text, len) != 0)
 		out_of_memory(&b);
