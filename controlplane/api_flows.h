@@ -13,5 +13,5 @@ json_t *api_flow_row(struct gateway *g, const struct flow_row *row);
 /* The parts that api_flows.c and api_explain.c share. Each returns 0, or -1 with the reply made. */
 int api_arg_protocol(struct api_request *rq, uint8_t *out); /* tcp or udp; untouched if not given */
 int api_flows_ask(struct api_request *rq, const struct flow_filter *filter, uint32_t max,
-	void (*fn)(void *rq, const struct flow_row *rows, uint32_t count, bool complete));
+		void (*fn)(void *rq, const struct flow_row *rows, uint32_t count, bool complete));
 void api_flow_filter_init(struct flow_filter *f); /* matches all */

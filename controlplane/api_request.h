@@ -43,8 +43,8 @@ struct api_request {
 	struct loop_watch *timer;
 	struct api_request_list *event_waiters;
 	LIST_ENTRY(api_request) link; /* in event_waiters */
-	uint64_t after;		      /* events: number of the last one known */
-	json_t *draft;		      /* explain: the answer but for the live flow; owned */
+	uint64_t after; /* events: number of the last one known */
+	json_t *draft; /* explain: the answer but for the live flow; owned */
 
 	/* Called when a waiting request has its reply. */
 	void (*finished)(void *arg);
@@ -57,8 +57,10 @@ void api_request_fini(struct api_request *rq);
 /* The reply is filled in: ends the waiting. */
 void api_request_finish(struct api_request *rq);
 
-void api_reply_json(struct api_request *rq, json_t *body); /* 200; takes the reference; NULL: out of memory */
-void api_reply_text(struct api_request *rq, char *text, const char *content_type); /* the same, malloc'ed */
+void api_reply_json(struct api_request *rq,
+		json_t *body); /* 200; takes the reference; NULL: out of memory */
+void api_reply_text(struct api_request *rq, char *text,
+		const char *content_type); /* the same, malloc'ed */
 
 /* What was wrong with which value of which field, and what to do; each but `message` may be NULL. */
 struct api_fault {
@@ -74,7 +76,8 @@ const char *api_arg_or_null(const struct api_request *rq, const char *key);
 int api_arg_number(struct api_request *rq, const char *key, uint64_t max, uint64_t *out);
 
 int api_body_known(struct api_request *rq, const char *const *known);
-int api_body_share(struct api_request *rq, const char *key, uint32_t *out); /* 0..1 to 0..SHARE_ONE */
+int api_body_share(
+		struct api_request *rq, const char *key, uint32_t *out); /* 0..1 to 0..SHARE_ONE */
 int api_body_number(struct api_request *rq, const char *key, uint64_t max, uint64_t *out);
 int api_body_bool(struct api_request *rq, const char *key, bool *out);
 /* A field that must be there: -1 with the reply made if it is not. */
@@ -85,7 +88,8 @@ struct endpoint *api_body_endpoint_or_null(struct api_request *rq);
 
 /* The same from names; `endpoint` "" is an error too. NULL with the reply (404) made. */
 struct service *api_service_or_null(struct api_request *rq, const char *service);
-struct endpoint *api_endpoint_or_null(struct api_request *rq, const char *service, const char *endpoint);
+struct endpoint *api_endpoint_or_null(
+		struct api_request *rq, const char *service, const char *endpoint);
 
 /* Numbers for people and programs: null for what was not measured. */
 json_t *api_real(double value);

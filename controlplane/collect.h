@@ -15,7 +15,8 @@ void collector_free(struct collector *c);
 
 /* Once a second: takes the differences of the interval. */
 void collector_tick(struct collector *c);
-void collector_tick_at(struct collector *c, uint64_t now_ms); /* the same, at a monotonic time not 0 */
+void collector_tick_at(
+		struct collector *c, uint64_t now_ms); /* the same, at a monotonic time not 0 */
 
 /* Length of the last whole interval in seconds; 0 before the second tick. */
 double collector_seconds(const struct collector *c);
@@ -39,7 +40,8 @@ struct leg_interval {
 	double reply_p50, reply_p90, reply_p99, reply_mean, reply_jitter;
 	double loss_to, loss_from; /* shares of segments, estimated from retransmissions and gaps */
 };
-void collector_interval(const struct collector *c, uint32_t eid, enum leg leg, struct leg_interval *out);
+void collector_interval(
+		const struct collector *c, uint32_t eid, enum leg leg, struct leg_interval *out);
 
 /* Has anything been counted on this leg, up to the last tick? */
 bool collector_leg_used(const struct collector *c, uint32_t eid, enum leg leg);
@@ -48,8 +50,8 @@ bool collector_leg_used(const struct collector *c, uint32_t eid, enum leg leg);
 struct histogram_total {
 	uint64_t count[HISTOGRAM_BUCKETS];
 };
-void collector_histogram(const struct collector *c, uint32_t eid, enum leg leg, enum leg_histogram kind,
-	struct histogram_total *out);
+void collector_histogram(const struct collector *c, uint32_t eid, enum leg leg,
+		enum leg_histogram kind, struct histogram_total *out);
 
 /* The q-quantile (0..1), interpolated within its bucket; NAN if it is empty. In the histogram's unit. */
 double collector_quantile(const struct histogram *h, double q);

@@ -12,7 +12,8 @@ typedef void (*flow_list_fn)(void *arg, const struct flow_row *rows, uint32_t co
 
 /* Lists at most `max` matching flows of all lcores. -EBUSY if too many lists run. fn is called from a later
  * flow_lister_poll. */
-int flow_list(struct flow_lister *l, const struct flow_filter *filter, uint32_t max, flow_list_fn fn, void *arg);
+int flow_list(struct flow_lister *l, const struct flow_filter *filter, uint32_t max,
+		flow_list_fn fn, void *arg);
 
 /* Forgets a list: fn is not called. */
 void flow_list_cancel(struct flow_lister *l, void *arg);

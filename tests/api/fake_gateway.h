@@ -31,7 +31,7 @@ struct fake {
 	uint32_t asked_count;
 
 	const char *reload_error; /* gateway_reload refuses with it */
-	uint32_t applied;	  /* calls of gateway_apply */
+	uint32_t applied; /* calls of gateway_apply */
 };
 
 /* web (TCP: web1, web2, their shadows web1s, web2s) and dns (UDP: dns1, dns1s) on 10.0.0.100, all up; without `flows`

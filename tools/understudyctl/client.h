@@ -21,7 +21,8 @@ void client_free(struct client *c);
 
 /* Path and query ("/v1/flows?limit=3"). `reply` is only set with CLIENT_OK; the caller's reference. */
 enum client_result client_get(struct client *c, const char *path, json_t **reply);
-enum client_result client_post(struct client *c, const char *path, const json_t *body, json_t **reply);
+enum client_result client_post(
+		struct client *c, const char *path, const json_t *body, json_t **reply);
 /* The same for what is not JSON; malloc'ed. */
 enum client_result client_get_text(struct client *c, const char *path, char **reply);
 

@@ -13,7 +13,7 @@ struct request {
 	struct client *client;
 	bool json;
 	bool follow; /* events -f */
-	bool undo;   /* drain --undo */
+	bool undo; /* drain --undo */
 	const char *shadows, *pps, *bps; /* mirror; NULL: as it is */
 	const char *arg[COMMAND_ARGS_MAX];
 	int arg_count;

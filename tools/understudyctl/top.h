@@ -57,7 +57,7 @@ struct top {
 	struct top_row *row;
 	size_t row_count, row_room;
 	enum top_sort sort;
-	bool copies;  /* show what shadows do with copies */
+	bool copies; /* show what shadows do with copies */
 	bool paused;
 	int selected, first; /* row under the cursor; first row on the screen */
 	char error[512];

@@ -9,7 +9,7 @@
 
 /* Three digits and a letter: 950, 1.23k, 45.6M. "-" for NAN. Each returns `buf`. */
 const char *unit_count(double n, char buf[UNIT_TEXT]);
-const char *unit_us(double us, char buf[UNIT_TEXT]);	   /* 240us, 1.20ms, 3.4s */
+const char *unit_us(double us, char buf[UNIT_TEXT]); /* 240us, 1.20ms, 3.4s */
 const char *unit_share(double share, char buf[UNIT_TEXT]); /* 0.25: 25% */
 const char *unit_age(double seconds, char buf[UNIT_TEXT]); /* 45s, 3m12s, 2h05m, 3d04h */
 
