@@ -207,7 +207,7 @@ class Story:
         self.watch(self.seconds)
         self.phase("mirror dns", "The shadows of the name servers get a copy of every query. Their answers end in the gateway.")
         for name in ("dns1", "dns2"):
-            self.command("mirror", f"dns/{name}", "100%")
+            self.command("mirror", "dns", name, "100%")
         self.watch(self.seconds)
         for percent in (10, 50, 100):
             self.phase(f"shift {percent} %", f"{percent} % of the new flows of web1 and dns1 go to their shadows; old flows stay.")
@@ -221,7 +221,7 @@ class Story:
 
     def shift(self, percent):
         for service_name, name in KILLED:
-            self.command("shift", f"{service_name}/{name}", f"{percent}%")
+            self.command("shift", service_name, name, f"{percent}%")
 
     def kill(self):
         phase = self.phase("kill web1 and dns1", "nginx web1 and nsd dns1 are killed (SIGKILL). Their new flows must go to the shadows.")
@@ -321,7 +321,7 @@ def linger(stage, screen):
     screen.heading("the lab stays")
     screen.plain([
         "  web1 and dns1 are still dead; traffic goes on. In a second terminal, as root:", "",
-        f"    {ctl} top", f"    {ctl} endpoints", f"    {ctl} events -f", f"    {ctl} shift web/web2 50%",
+        f"    {ctl} top", f"    {ctl} endpoints", f"    {ctl} events -f", f"    {ctl} shift web web2 50%",
         f"    {ctl} explain {v4(51)}:4000 {v4(SERVICE)}:80",
         f"    nsenter --net={stage.net.c1.path} curl http://{v4(SERVICE)}/",
         f"    nsenter --net={stage.net.c1.path} dig @{v4(SERVICE)} id.lab", "", "  Ctrl-C here ends it.",

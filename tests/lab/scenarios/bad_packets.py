@@ -25,6 +25,8 @@ FRAMES = {
     "bad_ipv6_extension": "e6/IPv6(dst=V6,nh=0)/Raw(bytes([17,255])+b'x'*6)",
     "protocol_unknown": "e/IP(dst=V4,proto=47)/b'xxxxxxxx'",
 }
+# What the XDP filter cannot read is the kernel's to judge.
+KERNELS_ON_XDP = ("bad_ip_header", "bad_ip_length", "bad_ipv6_extension")
 SCRIPT = """
 import json, sys
 from scapy.all import *
@@ -53,7 +55,8 @@ def every_kind_is_counted_under_its_reason(world):
     # Without a flow fullnat answers with a reset, which is counted as an answer.
     moved["no_flow"] = moved["no_flow"] or after["answered"] - before["answered"]
     moved["ttl_expired"] = moved["ttl_expired"] or after["answered"] - before["answered"]
-    assert not [key for key, count in moved.items() if count < 3], moved
+    expected = [key for key in FRAMES if world.lab.pmd != "af_xdp" or key not in KERNELS_ON_XDP]
+    assert not [key for key in expected if moved[key] < 3], moved
 
 
 def random_frames_harm_nobody(world):

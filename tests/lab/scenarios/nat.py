@@ -61,7 +61,7 @@ def the_server_sees_the_clients_address(world):
     load.wait_records(10)
     peers = "".join(world.hosts[h].run("ss", "-Htn", "state", "established", "sport", "=", ":80") for h in ("p1", "p2"))
     load.stop()
-    assert v4(51, 1) in peers and v4(HOST, 2) not in peers, peers
+    assert f"{v4(51, 1)}:" in peers and f"{v4(HOST, 2)}:" not in peers, peers
 
 
 def an_endpoints_own_connections_go_through_the_host(world):

@@ -104,5 +104,5 @@ def explain_comes_to_the_answer_that_the_client_gets(world):
     for line in out.splitlines():
         port, number = line.split()
         answer = world.gateway.explain(f"{v4(52)}:{port}", f"{v4(SERVICE)}:53", "udp")
-        assert answer["endpoint"] == names[number], (line, answer)
+        assert answer["endpoint"] == names[number], f"{line}: {answer}"
     world.gateway.shift("dns", "dns1", 0)
