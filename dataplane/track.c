@@ -544,7 +544,7 @@ track_from_server(struct track *t, const struct track_packet *p, struct track_ti
 	if (p->protocol == IPPROTO_TCP)
 		return tcp_from_server(t, p, now, c);
 	t->state = FLOW_ANSWERED;
-	return exchange_reply(exchange_of(t), now, c, LEG_SERVER) ? TRACK_REPLY : 0;
+	return exchange_reply(exchange_of(t), now, c, LEG_SERVER) && !t->open ? TRACK_REPLY : 0;
 }
 
 bool

@@ -63,7 +63,7 @@ struct track_packet {
 /* What the packet means to the flow. Bits. */
 enum track_news {
 	TRACK_REFUSED = 1 << 0, /* the endpoint answered the SYN with a reset */
-	TRACK_REPLY = 1 << 1, /* the answer to an open UDP request: a per_request flow may end */
+	TRACK_REPLY = 1 << 1, /* the last open UDP request is answered: a per_request flow may end */
 	TRACK_CLOSED = 1 << 2, /* the flow entered FLOW_CLOSING with this packet */
 };
 

@@ -447,6 +447,8 @@ news_are_told_once(void **state)
 			{"two FINs", SHAKE "<FA1/1 >FA1/2", IPPROTO_TCP, TRACK_CLOSED},
 			{"three FINs", SHAKE "<FA1/1 >FA1/2 >FA1/2", IPPROTO_TCP, 0},
 			{"an answer", ">: <:", IPPROTO_UDP, TRACK_REPLY},
+			{"one of two answers", ">: >: <:", IPPROTO_UDP, 0},
+			{"both answers", ">: >: <: <:", IPPROTO_UDP, TRACK_REPLY},
 			{"more than was asked", ">: <: <:", IPPROTO_UDP, 0},
 	};
 	size_t i;
