@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import bench_frames as frames
 from bench_frames import CLIENT_MAC, ENDPOINT_MAC, ENDPOINT_PORT, PORT_MAC, SERVICE_PORT, SHADOW_MAC
 
+FILE_PREFIX = "understudy-bench"
 FLOW_LIMIT_MIN = 65536
 LARGE = 1500
 
@@ -86,7 +87,7 @@ def config_text(case, devices, api, memory_mb):
   main_lcore: 0
   idle_sleep: 0
   memory: {memory_mb}M
-  file_prefix: understudy-bench
+  file_prefix: {FILE_PREFIX}
   api: {api}
   state_file: ""
 limits: {{flows: {flow_limit}, endpoints: 64, services: 16, local_addresses: {len(family.locals_for(case.flows))}}}

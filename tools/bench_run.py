@@ -24,6 +24,7 @@ from bench_process import MBUF_ROOM, SPARE_MBUFS, Failed, Gateway, Testpmd
 ROOT = Path(__file__).resolve().parent.parent
 HUGEPAGES = Path("/proc/sys/vm/nr_hugepages")
 FREE_HUGEPAGES = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages")
+RUNTIME = Path("/var/run/dpdk") / bench_case.FILE_PREFIX  # what DPDK leaves of a process that has ended
 CHECK_FLOWS = 3000  # of the pass whose packets are all checked
 NO_FAULT = 4096  # counters are read while packets flow: at most so many are between two of them
 MIRROR_LOSSES = ("mirror_over_budget", "mirror_no_buffer", "mirror_shadow_down", "mirror_tx_full")
@@ -296,6 +297,7 @@ def main():
         for group in groups_of(wanted_cases(options)):
             bench.run_group(group)
     finally:
+        shutil.rmtree(RUNTIME, ignore_errors=True)
         if options.keep:
             say(f"kept: {directory}")
         else:
