@@ -250,7 +250,7 @@ request_answered(struct lcore *lc, uint32_t number)
 {
 	struct flow *f = &lc->flows.flow[number];
 
-	if (f->forward.flags & FLOW_WAS_MIRRORED)
+	if (mirror_is_open(f))
 		flow_detach(lc, number);
 	else
 		flow_end(lc, number);

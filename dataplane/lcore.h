@@ -149,6 +149,7 @@ void flow_reset(struct lcore *lc, uint32_t flow);
 void mirror(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t flow);
 /* The flow ends, and with it its shadows' side. */
 void mirror_end(struct lcore *lc, uint32_t flow);
+bool mirror_is_open(const struct flow *f);
 /* A packet to the local port of a flow that is not from its endpoint: a shadow's answer? Consumes it then. */
 bool mirror_reply(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t flow);
 

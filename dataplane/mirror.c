@@ -130,6 +130,21 @@ is_from(const struct flow_key *key, const struct flow *f, const struct view_endp
 	return ip_equal(&shadow->ip, &key->src) && key->src_port_be == port_be;
 }
 
+/* Is an answer of a shadow still to come? */
+bool
+mirror_is_open(const struct flow *f)
+{
+	unsigned n;
+
+	if (!(f->forward.flags & FLOW_WAS_MIRRORED))
+		return false;
+	for (n = 0; n < VIEW_SHADOWS_MAX; n++) {
+		if (f->reverse.shadow[n] != ENDPOINT_NONE && f->track.copies.open[n])
+			return true;
+	}
+	return false;
+}
+
 bool
 mirror_reply(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t number)
 {
@@ -147,6 +162,8 @@ mirror_reply(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint3
 			continue;
 		track_copy_reply(&f->track, n, m->pkt_len, lc->now, &lc->endpoint[eid]);
 		egress_end(lc, m, END_shadow_reply);
+		if ((f->forward.flags & FLOW_DETACHED) && !mirror_is_open(f))
+			flow_end(lc, number);
 		return true;
 	}
 	return false;
