@@ -13,14 +13,14 @@ static const char *const reasons[] = {
 		[STEER_SHIFT] = "the shift took it to the shadow",
 		[STEER_PRIMARY] = "the bucket's own endpoint",
 		[STEER_STANDBY] = "the bucket's endpoint cannot take it, its shadow can",
-		[STEER_OTHER] = "neither the bucket's endpoint nor its shadow can take it, another "
-				"can",
+		[STEER_OTHER] = "neither it nor its shadow can take it, another can",
 		[STEER_NONE_UP] = "no endpoint of the service can take it",
 };
 
 /* Keys 1 to 3 of the seed; the last step is a bijection with full avalanche, so that the three draws
  * taken from the result are independent of each other. */
-uint64_t steer_hash(uint64_t seed, const struct flow_key *key, enum hash_input input)
+uint64_t
+steer_hash(uint64_t seed, const struct flow_key *key, enum hash_input input)
 {
 	uint64_t k1 = hash_key(seed, 1), k2 = hash_key(seed, 2), k3 = hash_key(seed, 3);
 	uint64_t h = hash_fold(hash_load64(&key->src.b[0]) ^ k1, hash_load64(&key->src.b[8]) ^ k2);
@@ -36,20 +36,22 @@ uint64_t steer_hash(uint64_t seed, const struct flow_key *key, enum hash_input i
 	return hash_avalanche(hash_fold(h ^ k2, ports ^ k1) ^ k3);
 }
 
-static bool can_take(const struct view_endpoint *e)
+static bool
+can_take(const struct view_endpoint *e)
 {
 	const uint16_t needed = ENDPOINT_PRESENT | ENDPOINT_UP | ENDPOINT_RESOLVED;
 
 	return (e->flags & (needed | ENDPOINT_DRAIN)) == needed;
 }
 
-static bool can_take_eid(const struct view *v, uint32_t eid)
+static bool
+can_take_eid(const struct view *v, uint32_t eid)
 {
 	return eid != ENDPOINT_NONE && can_take(view_endpoint(v, eid));
 }
 
-static const struct view_cohort *cohort_of(
-		const struct view_service *s, const struct ip_addr *client)
+static const struct view_cohort *
+cohort_of(const struct view_service *s, const struct ip_addr *client)
 {
 	uint32_t i;
 
@@ -61,8 +63,8 @@ static const struct view_cohort *cohort_of(
 
 /* The first that can take a flow, from a place on that differs by flow: the load of many endpoints that are
  * down does not fall on one. */
-static uint32_t scan(
-		const struct view *v, const struct view_service *s, uint64_t hash, bool with_weight)
+static uint32_t
+scan(const struct view *v, const struct view_service *s, uint64_t hash, bool with_weight)
 {
 	uint32_t start = steer_bucket(hash, s->endpoint_count);
 	const struct view_endpoint *e;
@@ -76,7 +78,8 @@ static uint32_t scan(
 	return ENDPOINT_NONE;
 }
 
-static uint32_t another(const struct view *v, const struct view_service *s, uint64_t hash)
+static uint32_t
+another(const struct view *v, const struct view_service *s, uint64_t hash)
 {
 	uint32_t i, eid;
 
@@ -89,8 +92,8 @@ static uint32_t another(const struct view *v, const struct view_service *s, uint
 	return eid != ENDPOINT_NONE ? eid : scan(v, s, hash_key(hash, i), false);
 }
 
-static struct steer_result chosen(
-		struct steer_result r, uint32_t eid, enum steer_side side, enum steer_reason reason)
+static struct steer_result
+chosen(struct steer_result r, uint32_t eid, enum steer_side side, enum steer_reason reason)
 {
 	r.eid = eid;
 	r.side = side;
@@ -98,8 +101,9 @@ static struct steer_result chosen(
 	return r;
 }
 
-struct steer_result steer(const struct view *v, const struct view_service *s,
-		const struct ip_addr *client, uint64_t hash)
+struct steer_result
+steer(const struct view *v, const struct view_service *s, const struct ip_addr *client,
+		uint64_t hash)
 {
 	struct steer_result r = {
 			.eid = ENDPOINT_NONE, .primary = ENDPOINT_NONE, .reason = STEER_NO_WEIGHT};
@@ -132,7 +136,8 @@ struct steer_result steer(const struct view *v, const struct view_service *s,
 	return chosen(r, r.eid, SIDE_PRIMARY, r.eid == ENDPOINT_NONE ? STEER_NONE_UP : STEER_OTHER);
 }
 
-const char *steer_reason_text(enum steer_reason reason)
+const char *
+steer_reason_text(enum steer_reason reason)
 {
 	return reasons[reason];
 }
