@@ -213,7 +213,6 @@ ingress_fragment(struct lcore *lc, struct rte_mbuf *m, const struct packet *p)
 	whole = fragment_add(lc->fragments, m, p, lc->tsc);
 	if (!whole)
 		return;
-	counter_add(&lc->counters->reassembled, 1);
 	whole->ol_flags |= lc->dataplane->reassembled_flag;
 	if (lc->whole_count == BURST)
 		egress_end(lc, whole, END_fragment_limit);
