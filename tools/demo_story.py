@@ -146,10 +146,10 @@ class Story:
         self.phases.append(Phase(name))
         return self.phases[-1]
 
-    def command(self, *arguments):
-        """What a person would type, and done so."""
-        self.screen.say("$ understudyctl " + " ".join(arguments), "cyan")
-        self.gateway.ctl(*arguments)
+    def command(self, change, service_name, name, percent):
+        """What a person would type, done over the same API."""
+        self.screen.say(f"$ understudyctl {change} {service_name} {name} {percent}%", "cyan")
+        getattr(self.gateway, change)(service_name, name, percent)
 
     def look(self):
         endpoints = self.gateway.endpoints()
@@ -207,7 +207,7 @@ class Story:
         self.watch(self.seconds)
         self.phase("mirror dns", "The shadows of the name servers get a copy of every query. Their answers end in the gateway.")
         for name in ("dns1", "dns2"):
-            self.command("mirror", "dns", name, "100%")
+            self.command("mirror", "dns", name, 100)
         self.watch(self.seconds)
         for percent in (10, 50, 100):
             self.phase(f"shift {percent} %", f"{percent} % of the new flows of web1 and dns1 go to their shadows; old flows stay.")
@@ -221,7 +221,7 @@ class Story:
 
     def shift(self, percent):
         for service_name, name in KILLED:
-            self.command("shift", service_name, name, f"{percent}%")
+            self.command("shift", service_name, name, percent)
 
     def kill(self):
         phase = self.phase("kill web1 and dns1", "nginx web1 and nsd dns1 are killed (SIGKILL). Their new flows must go to the shadows.")
@@ -316,7 +316,7 @@ def write_report(path, phases, wrong):
 
 def linger(stage, screen):
     """--keep: the lab stays, with traffic, until it is interrupted."""
-    ctl = f"{stage.gateway.program('understudyctl')} --socket {stage.gateway.api.path}"
+    ctl = f"{stage.lab.build}/understudyctl --socket {stage.gateway.api.path}"
     stage.start_traffic()
     screen.heading("the lab stays")
     screen.plain([
