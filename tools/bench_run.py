@@ -24,7 +24,6 @@ from bench_process import MBUF_ROOM, SPARE_MBUFS, Failed, Gateway, Testpmd
 ROOT = Path(__file__).resolve().parent.parent
 HUGEPAGES = Path("/proc/sys/vm/nr_hugepages")
 FREE_HUGEPAGES = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages")
-RUNTIME = Path("/var/run/dpdk") / bench_case.FILE_PREFIX  # what DPDK leaves of a process that has ended
 CHECK_FLOWS = 3000  # of the pass whose packets are all checked
 NO_FAULT = 4096  # counters are read while packets flow: at most so many are between two of them
 MIRROR_LOSSES = ("mirror_over_budget", "mirror_no_buffer", "mirror_shadow_down", "mirror_tx_full")
@@ -63,6 +62,13 @@ def provide_hugepages(megabytes):
     if int(FREE_HUGEPAGES.read_text()) < wanted:
         raise Failed(f"{megabytes} MB of hugepages are needed, {int(FREE_HUGEPAGES.read_text()) * 2} MB are to be had")
     say(f"vm.nr_hugepages raised to {total}; it stays so")
+
+
+def remove_remains():
+    """What DPDK leaves of a process that has ended: its hugepage files, and with them the memory."""
+    for file in Path("/dev/hugepages").glob(f"{bench_case.FILE_PREFIX}map_*"):
+        file.unlink()
+    shutil.rmtree(Path("/var/run/dpdk") / bench_case.FILE_PREFIX, ignore_errors=True)
 
 
 class Bench:
@@ -119,6 +125,7 @@ class Bench:
             ends = gateway.ends()
         finally:
             gateway.end()
+            remove_remains()
         sent = [list(filter(frames.is_udp, frames.read_capture(path))) for path in out]
         try:
             if case.replies:
@@ -166,6 +173,7 @@ class Bench:
                 own.append(self.judge(case, gateway.window(self.warm, self.seconds)))
         finally:
             gateway.end()
+            remove_remains()
         return self.result(case, own, io, swap)
 
     def first_packets(self, case, testpmd):
@@ -179,6 +187,7 @@ class Bench:
                 own.append(self.first_pass(gateway, case))
             finally:
                 gateway.end()
+                remove_remains()
         return self.result(case, own, io, swap)
 
     @staticmethod
@@ -297,7 +306,7 @@ def main():
         for group in groups_of(wanted_cases(options)):
             bench.run_group(group)
     finally:
-        shutil.rmtree(RUNTIME, ignore_errors=True)
+        remove_remains()
         if options.keep:
             say(f"kept: {directory}")
         else:
