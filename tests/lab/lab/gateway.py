@@ -4,6 +4,7 @@
 import collections
 import http.client
 import json
+import os
 import re
 import socket
 import time
@@ -72,9 +73,11 @@ def device(lab, interface, queues=1):
 
 def configuration(lab, ports, services, local_addresses=(), **gateway):
     """A configuration as data. `gateway` overrides keys of the section of that name."""
+    if os.cpu_count() <= lab.lcores:
+        raise Skip(f"needs {lab.lcores + 1} CPUs: the control thread has one that does not forward")
     return {
         "gateway": {
-            "lcores": [FORWARDING_CPU] if lab.lcores == 1 else [FORWARDING_CPU, SERVER_CPU][:lab.lcores],
+            "lcores": list(range(FORWARDING_CPU, FORWARDING_CPU + lab.lcores)),
             "main_lcore": SERVER_CPU,
             "idle_sleep": "20us",
             "hugepages": False,
