@@ -3,6 +3,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <glob.h>
+#include <limits.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <stdarg.h>
@@ -10,8 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BYTES_PER_FLOW 384u /* both directions and the index */
-#define BYTES_PER_ENDPOINT 4608u /* counters and histograms of three legs */
+#define MBUFS_PER_LCORE 26624u /* made, copied, injected packets, and reassembled ones of 64 KiB */
 #define BYTES_PER_MBUF 2560u /* data room, headroom, headers */
 #define MBUFS_PER_LANE 16384u /* where `mbufs` leaves it to the driver */
 #define MEMORY_BASE_MB 128u /* rings, drivers, views' messages */
@@ -37,14 +38,13 @@ unsigned
 eal_memory_mb(const struct config *config)
 {
 	const struct config_limits *l = &config->limits;
-	uint64_t bytes;
+	uint64_t mbufs, bytes;
 
 	if (config->gateway.memory_mb != 0)
 		return config->gateway.memory_mb;
-	bytes = (uint64_t)l->flows * BYTES_PER_FLOW;
-	bytes += (uint64_t)l->endpoints * BYTES_PER_ENDPOINT * config->gateway.lcore_count;
-	bytes += (uint64_t)lane_count(config) * (l->mbufs != 0 ? l->mbufs : MBUFS_PER_LANE) *
-			BYTES_PER_MBUF;
+	mbufs = (uint64_t)config->gateway.lcore_count * MBUFS_PER_LCORE;
+	mbufs += (uint64_t)lane_count(config) * (l->mbufs != 0 ? l->mbufs : MBUFS_PER_LANE);
+	bytes = mbufs * BYTES_PER_MBUF;
 	return MEMORY_BASE_MB + (unsigned)(bytes >> 20);
 }
 
@@ -247,8 +247,25 @@ eal_start(const struct config *config, struct journal *journal, char *error, siz
 	return -rte_errno;
 }
 
+/* DPDK keeps its files of hugepages, and so the memory, for its next start; we give it back. */
+static void
+remove_hugepage_files(const char *prefix)
+{
+	char pattern[PATH_MAX];
+	glob_t found;
+	size_t i;
+
+	snprintf(pattern, sizeof(pattern), "/dev/hugepages/%smap_*", prefix);
+	if (glob(pattern, GLOB_NOSORT, NULL, &found))
+		return;
+	for (i = 0; i < found.gl_pathc; i++)
+		unlink(found.gl_pathv[i]);
+	globfree(&found);
+}
+
 void
-eal_stop(void)
+eal_stop(const char *file_prefix)
 {
 	(void)rte_eal_cleanup();
+	remove_hugepage_files(file_prefix);
 }

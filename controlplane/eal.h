@@ -29,6 +29,8 @@ int eal_arguments_build(const struct config *config, bool hugepages, struct eal_
  * eal_lcore(n) and the n-th CPU of `lcores`. Falls back to plain memory if there are too few hugepages, and journals
  * what then cannot be done. 0 or -errno with `error`. */
 int eal_start(const struct config *config, struct journal *journal, char *error, size_t error_size);
-void eal_stop(void);
+
+/* Stops DPDK and gives the hugepages back; nothing of it may be used any more. */
+void eal_stop(const char *file_prefix);
 
 unsigned eal_lcore(unsigned n);

@@ -17,6 +17,7 @@
 #include "health.h"
 #include "neighbour.h"
 #include "state_file.h"
+#include "telemetry.h"
 
 #define DRAIN_MS 1 /* events that no eventfd told of wait no longer than this */
 #define TICK_MS 1000
@@ -78,6 +79,7 @@ on_tick(void *arg)
 	struct gateway *g = arg;
 
 	collector_tick(g->collector);
+	telemetry_tick();
 	if (publish_run(g->publisher) < 0)
 		journal_add(g->journal, JOURNAL_ERR, "publish", NULL, NULL,
 				"no memory for a new table: the old one stays in force");
@@ -292,6 +294,9 @@ create_services(struct gateway *g)
 	g->flows = flow_lister_create(g);
 	if (!g->neighbours || !g->health || !g->flows)
 		return refuse(g, strerror(errno));
+	if (telemetry_start(g) < 0)
+		journal_add(g->journal, JOURNAL_WARNING, "start", NULL, NULL,
+			"DPDK telemetry has no /understudy commands: %s", strerror(errno));
 	g->api = api_create(g, error, sizeof(error));
 	return g->api ? 0 : refuse(g, error);
 }
@@ -357,6 +362,7 @@ gateway_stop(struct gateway *g)
 		dataplane_stop(g->dataplane);
 	if (g->save)
 		on_save(g);
+	telemetry_stop();
 	api_free(g->api);
 	flow_lister_free(g->flows);
 	health_free(g->health);

@@ -86,6 +86,7 @@ test(struct config *config)
 static int
 serve(struct gateway *g, struct config *config)
 {
+	char *prefix = strdup(config->gateway.file_prefix);
 	char error[512];
 	int rc;
 
@@ -98,7 +99,8 @@ serve(struct gateway *g, struct config *config)
 	if (rc == 0)
 		rc = loop_run(g->loop);
 	gateway_stop(g);
-	eal_stop();
+	eal_stop(prefix);
+	free(prefix);
 	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

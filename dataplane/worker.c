@@ -34,9 +34,12 @@ view_take(struct lcore *lc)
 
 	if (likely(v == lc->view))
 		return;
+	/* The first view waited for the lcore to be launched. */
 	waited = rte_rdtsc() - v->published_tsc;
+	if (lc->view)
+		histogram_add(lc->view_latency,
+				(uint32_t)(waited * 10 * 1000000 / rte_get_tsc_hz()));
 	lc->view = v;
-	histogram_add(lc->view_latency, (uint32_t)(waited * 10 * 1000000 / rte_get_tsc_hz()));
 	counter_add(&lc->counters->views_seen, 1);
 	__atomic_store_n(&lc->counters->view_generation, v->generation, __ATOMIC_RELEASE);
 }

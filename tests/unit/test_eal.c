@@ -35,7 +35,7 @@ static const struct argument_case cases[] = {
 		{"plain memory is estimated from the limits", {"net_tap0", "net_tap1"}, false, 0,
 				"understudyd --lcores=0@0,1@4,2@6 --main-lcore=0 --no-pci "
 				"--file-prefix=usf --no-huge --no-shconf "
-				"-m245 --telemetry --log-level=warning"},
+				"-m338 --telemetry --log-level=warning"},
 };
 
 static void
@@ -115,7 +115,7 @@ dpdk_starts_without_hugepages_and_says_what_is_lost(void **state)
 			"attach");
 	json_decref(events);
 	journal_free(journal);
-	eal_stop();
+	eal_stop(config.gateway.file_prefix);
 }
 
 int
