@@ -188,12 +188,11 @@ egress_assign(struct dataplane *d, struct lcore *lc, uint16_t port)
 					   ->outbound;
 }
 
-int
-dataplane_start(struct dataplane *d)
+void
+dataplane_connect(struct dataplane *d)
 {
 	uint32_t i;
 	uint16_t port;
-	int rc;
 
 	for (i = 0; i < d->config.device_count; i++)
 		lanes_assign(d, (uint16_t)i);
@@ -201,6 +200,15 @@ dataplane_start(struct dataplane *d)
 		for (port = 0; port < d->view->port_count; port++)
 			egress_assign(d, d->lcore[i], port);
 	}
+}
+
+int
+dataplane_start(struct dataplane *d)
+{
+	uint32_t i;
+	int rc;
+
+	dataplane_connect(d);
 	for (i = 0; i < d->config.lcore_count; i++) {
 		rc = rte_eal_remote_launch(lcore_run, d->lcore[i], d->lcore_id[i]);
 		if (rc)

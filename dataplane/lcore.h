@@ -183,11 +183,16 @@ void query_run(struct lcore *lc);
 
 /* worker.c: tells the control thread of something about an endpoint, at once. */
 void lcore_event(struct lcore *lc, enum event_type type, uint8_t code, uint32_t eid);
+/* One turn of the loop, at the time that lc->tsc and lc->now tell; returns how many packets came. */
+uint32_t lcore_iterate(struct lcore *lc, struct burst *b);
 int lcore_run(void *lcore);
 
 /* lcore_create.c: into d->lcore[index], which lcore_free takes even if it is half built. */
 int lcore_create(struct dataplane *d, uint32_t index, char *error, unsigned error_size);
 void lcore_free(struct lcore *lc);
+
+/* dataplane.c: gives the lcores their lanes, by the view that was published; dataplane_start does it first. */
+void dataplane_connect(struct dataplane *d);
 
 struct dataplane {
 	struct dataplane_config config;

@@ -32,7 +32,8 @@ view_take(struct lcore *lc)
 	const struct view *v = __atomic_load_n(&lc->dataplane->view, __ATOMIC_ACQUIRE);
 	uint64_t waited;
 
-	if (likely(v == lc->view))
+	/* A view may be where one was that is gone: its generation tells. */
+	if (likely(v == lc->view && v->generation == lc->counters->view_generation))
 		return;
 	/* The first view waited for the lcore to be launched. */
 	waited = rte_rdtsc() - v->published_tsc;
@@ -110,15 +111,13 @@ account(struct lcore *lc, uint64_t start, uint32_t packets)
 	counter_add(&lc->counters->cycles_idle, spent);
 }
 
-static void
-iterate(struct lcore *lc, struct burst *b, uint32_t *empty)
+uint32_t
+lcore_iterate(struct lcore *lc, struct burst *b)
 {
+	uint64_t start = lc->tsc;
 	uint32_t packets;
-	uint64_t start;
 
 	view_take(lc);
-	now_update(lc);
-	start = lc->tsc;
 	packets = poll_lanes(lc, b);
 	packets += poll_handover(lc, b);
 	reassembled(lc, b);
@@ -130,7 +129,7 @@ iterate(struct lcore *lc, struct burst *b, uint32_t *empty)
 	egress_flush(lc);
 	account(lc, start, packets);
 	rte_rcu_qsbr_quiescent(lc->dataplane->qsbr, lc->index);
-	idle_sleep(lc, empty, packets);
+	return packets;
 }
 
 int
@@ -146,8 +145,10 @@ lcore_run(void *arg)
 	memset(&b, 0, sizeof(b));
 	rte_rcu_qsbr_thread_register(qsbr, lc->index);
 	rte_rcu_qsbr_thread_online(qsbr, lc->index);
-	while (!__atomic_load_n(&lc->dataplane->stop, __ATOMIC_RELAXED))
-		iterate(lc, &b, &empty);
+	while (!__atomic_load_n(&lc->dataplane->stop, __ATOMIC_RELAXED)) {
+		now_update(lc);
+		idle_sleep(lc, &empty, lcore_iterate(lc, &b));
+	}
 	rte_rcu_qsbr_thread_offline(qsbr, lc->index);
 	rte_rcu_qsbr_thread_unregister(qsbr, lc->index);
 	return 0;
