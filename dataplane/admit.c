@@ -359,6 +359,10 @@ admit(struct lcore *lc, struct burst *b, unsigned i)
 		return;
 	}
 	c.service = lc->view->service[sid];
+	if (p->ttl <= 1 && c.service->forward != FORWARD_DSR_L2) {
+		egress_ttl_expired(lc, m, p);
+		return;
+	}
 	if (is_tcp(&c) && !admit_tcp(lc, m, p, &c))
 		return;
 	c.hash = steer_hash(lc->view->hash_seed, &c.key, c.service->hash);

@@ -278,12 +278,29 @@ egress_may_split(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, u
 	return false;
 }
 
+/* What follows the IP packet is none of any fragment's. */
+static void
+padding_trim(struct rte_mbuf *m)
+{
+	const uint8_t *ip = frame_of(m) + RTE_ETHER_HDR_LEN;
+	uint32_t len = RTE_ETHER_HDR_LEN;
+
+	if (ip[0] >> 4 == 4)
+		len += (uint32_t)(ip[2] << 8 | ip[3]);
+	else
+		len += 40u + (uint32_t)(ip[4] << 8 | ip[5]);
+	if (m->pkt_len > len)
+		rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - len));
+}
+
 void
 egress_split(struct lcore *lc, struct rte_mbuf *m, uint16_t port, uint16_t mtu)
 {
 	struct rte_mbuf *out[FRAGMENT_OUT_MAX];
-	uint32_t n = fragment_split(lc->fragments, m, mtu, out);
-	uint32_t i;
+	uint32_t n, i;
+
+	padding_trim(m);
+	n = fragment_split(lc->fragments, m, mtu, out);
 
 	if (!n) {
 		egress_end(lc, m, END_no_mbuf);

@@ -11,6 +11,7 @@
 
 #define SWEEP_PERIOD_MS 1000u
 #define SWEEP_MAX 1024u /* flows between two bursts: about 20 us */
+#define RESETS_MAX 128u /* between two bursts, each two packets: what transmit queues surely take */
 #define PRESSURE_SHARE 8u /* of all flow numbers */
 #define PRESSURE_MS 1000u
 
@@ -34,20 +35,26 @@ pressed(const struct lcore *lc, uint32_t timeout_ms)
 	return RTE_MAX(left, timeout_ms);
 }
 
-static bool
-is_expired(struct lcore *lc, const struct flow *f)
+/* The counter under which a flow ends now; NULL: it goes on. */
+static uint64_t *
+expired_or_null(struct lcore *lc, const struct flow *f)
 {
 	uint32_t idle_ms = lc->now.ms - f->track.last_ms;
 	uint32_t timeout_ms = track_timeout_ms(&f->track, &lc->view->timeouts);
 
-	if (f->forward.flags & FLOW_DETACHED)
-		timeout_ms = lc->view->timeouts.rest_udp_ms;
 	if (idle_ms >= timeout_ms)
-		return true;
-	if (!is_expendable(f) || idle_ms < pressed(lc, timeout_ms))
-		return false;
-	counter_add(&lc->counters->flows_evicted, 1);
-	return true;
+		return f->track.state == FLOW_CLOSING ? &lc->counters->flows_closed
+						      : &lc->counters->flows_expired;
+	if (is_expendable(f) && idle_ms >= pressed(lc, timeout_ms))
+		return &lc->counters->flows_evicted;
+	return NULL;
+}
+
+/* Answered, and counted so; its shadows' answers have as long as a local port rests. */
+static bool
+detached_is_over(const struct lcore *lc, const struct flow *f)
+{
+	return lc->now.ms - f->track.last_ms >= lc->view->timeouts.rest_udp_ms;
 }
 
 /* TCP flows of an endpoint that went down; UDP flows move with their next packet. */
@@ -64,15 +71,24 @@ static void
 sweep_one(struct lcore *lc, uint32_t number)
 {
 	const struct flow *f = &lc->flows.flow[number];
+	uint64_t *counter;
 
 	if (f->track.state == FLOW_FREE)
 		return;
+	if (f->forward.flags & FLOW_DETACHED) {
+		if (detached_is_over(lc, f))
+			flow_end(lc, number);
+		return;
+	}
 	if (must_reset(lc, f)) {
 		flow_reset(lc, number);
-	} else if (is_expired(lc, f)) {
-		flow_end(lc, number);
-		counter_add(&lc->counters->flows_expired, 1);
+		return;
 	}
+	counter = expired_or_null(lc, f);
+	if (!counter)
+		return;
+	flow_end(lc, number);
+	counter_add(counter, 1);
 }
 
 static uint32_t
@@ -101,10 +117,12 @@ void
 expire(struct lcore *lc)
 {
 	uint32_t n = sweep_amount(lc);
+	uint64_t resets = lc->counters->flows_reset;
 
-	for (; n; n--) {
+	for (; n && lc->counters->flows_reset - resets < RESETS_MAX; n--) {
 		lc->flows.sweep = lc->flows.sweep >= lc->flows.high ? 1 : lc->flows.sweep + 1;
 		rte_prefetch0(&lc->flows.flow[RTE_MIN(lc->flows.sweep + 4, lc->flows.high)].track);
 		sweep_one(lc, lc->flows.sweep);
 	}
+	lc->sweep_credit += n;
 }

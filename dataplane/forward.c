@@ -228,11 +228,11 @@ forward_from_client(struct lcore *lc, struct burst *b, unsigned i, uint32_t numb
 
 	if (unlikely(ep->epoch != f->forward.epoch) && !renew(lc, b, i, number, ep))
 		return;
+	client_seen(f, frame_of(m), m->port);
 	if (unlikely(!(ep->flags & ENDPOINT_RESOLVED))) {
 		egress_end(lc, m, END_no_neighbour);
 		return;
 	}
-	client_seen(f, frame_of(m), m->port);
 	track_client(lc, b, i, f);
 	if (unlikely(ip_length(b, i) > ep->mtu) &&
 			!egress_may_split(lc, m, packet_of(b, i), ep->mtu))
@@ -244,12 +244,15 @@ forward_from_client(struct lcore *lc, struct burst *b, unsigned i, uint32_t numb
 	send_on(lc, b, i, ep->l2.port, ep->mtu);
 }
 
-/* per_request: the answer has passed; the client's next datagram is a new decision. */
+/* per_request: the answer, or the last of several that were asked for from one port, has passed; the client's next
+ * datagram is a new decision. */
 static void
 request_answered(struct lcore *lc, uint32_t number)
 {
 	struct flow *f = &lc->flows.flow[number];
 
+	if (!(f->forward.flags & FLOW_DETACHED))
+		counter_add(&lc->counters->flows_closed, 1);
 	if (mirror_is_open(f))
 		flow_detach(lc, number);
 	else
@@ -272,17 +275,28 @@ forward_from_server(struct lcore *lc, struct burst *b, unsigned i, uint32_t numb
 	rewrite(lc, b, i, flow_ref(number, FLOW_REVERSE));
 	rewrite_mac(frame_of(m), f->reverse.client_mac, port->mac.b);
 	send_on(lc, b, i, f->reverse.client_port, port->mtu);
-	if ((news & TRACK_REPLY) && (f->forward.flags & FLOW_PER_REQUEST))
+	if ((news & TRACK_REPLY) && !f->track.open && (f->forward.flags & FLOW_PER_REQUEST))
 		request_answered(lc, number);
+}
+
+/* Plain packets have more to live: see ingress.c. */
+static inline bool
+is_last_hop(const struct lcore *lc, const struct burst *b, unsigned i, uint32_t ref)
+{
+	return unlikely(!b->plain[i]) && b->packet[i].ttl <= 1 &&
+			flow_line(&lc->flows.flow[ref >> 1], ref & 1)->out.ttl;
 }
 
 static inline void
 dispatch(struct lcore *lc, struct burst *b, unsigned i, uint32_t ref)
 {
-	if ((ref & 1) == FLOW_REVERSE)
+	if (is_last_hop(lc, b, i, ref))
+		egress_ttl_expired(lc, b->mbuf[i], &b->packet[i]);
+	else if ((ref & 1) == FLOW_REVERSE)
 		forward_from_server(lc, b, i, ref >> 1);
 	else if (unlikely(is_reuse(lc, b, i, ref >> 1))) {
 		flow_end(lc, ref >> 1);
+		counter_add(&lc->counters->flows_closed, 1);
 		admit(lc, b, i);
 	} else {
 		forward_from_client(lc, b, i, ref >> 1);
@@ -334,7 +348,7 @@ forward_to_slot(struct lcore *lc, struct burst *b, unsigned i)
 	uint32_t ref = b->ref[i];
 
 	if (likely(ref) && likely(is_match(lc, b, i, ref))) {
-		forward_from_server(lc, b, i, ref >> 1);
+		dispatch(lc, b, i, ref);
 		return;
 	}
 	if (!ref || lc->flows.flow[ref >> 1].forward.slot != b->hash[i] ||

@@ -74,25 +74,42 @@ source_of(const uint8_t *frame, const struct packet *p, struct ip_addr *src)
 	*src = ip_from_v4_be(v4);
 }
 
+/* Translated, or ended: an error about a packet of another family, or one whose TTL runs out here. */
+static bool
+translate(struct lcore *lc, struct rte_mbuf *m, const struct packet *p,
+		const struct icmp_translation *t)
+{
+	struct packet inner;
+
+	if (p->ttl <= 1) {
+		egress_end(lc, m, END_ttl_expired);
+		return false;
+	}
+	parse_inner(frame_of(m) + p->inner, m->data_len - p->inner, &inner);
+	if (icmp_translate(frame_of(m), p, &inner, t))
+		return true;
+	egress_end(lc, m, END_bad_icmp);
+	return false;
+}
+
 /* To the client: what it sent, as it sent it; the endpoint's own word is the service's. */
 static void
 carry_to_client(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t number)
 {
 	const struct flow *f = &lc->flows.flow[number];
 	struct icmp_translation t = {.src = {.q = {0, 0}}};
-	struct packet inner;
 
 	if (f->reverse.client_port == PORT_NONE) {
 		egress_end(lc, m, END_bad_icmp);
 		return;
 	}
-	parse_inner(frame_of(m) + p->inner, m->data_len - p->inner, &inner);
 	flow_client_key(&lc->flows, number, &t.inner);
 	source_of(frame_of(m), p, &t.src);
 	if (ip_equal(&t.src, &view_endpoint(lc->view, f->forward.eid)->ip))
 		t.src = t.inner.dst;
 	t.dst = t.inner.src;
-	icmp_translate(frame_of(m), p, &inner, &t);
+	if (!translate(lc, m, p, &t))
+		return;
 	rewrite_mac(frame_of(m), f->reverse.client_mac,
 			lc->view->port[f->reverse.client_port].mac.b);
 	egress(lc, m, f->reverse.client_port, EGRESS_FORWARDED);
@@ -105,20 +122,19 @@ carry_to_endpoint(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, 
 	const struct flow *f = &lc->flows.flow[number];
 	const struct view_endpoint *ep = view_endpoint(lc->view, f->forward.eid);
 	struct icmp_translation t = {.src = {.q = {0, 0}}};
-	struct packet inner;
 
 	if (!(ep->flags & ENDPOINT_RESOLVED)) {
 		egress_end(lc, m, END_no_neighbour);
 		return;
 	}
-	parse_inner(frame_of(m) + p->inner, m->data_len - p->inner, &inner);
 	flow_reply_key(&lc->flows, number, &t.inner);
 	t.dst = t.inner.src;
 	if (f->forward.flags & FLOW_LOCAL_SOURCE)
 		t.src = t.inner.dst;
 	else
 		source_of(frame_of(m), p, &t.src);
-	icmp_translate(frame_of(m), p, &inner, &t);
+	if (!translate(lc, m, p, &t))
+		return;
 	rewrite_mac(frame_of(m), ep->l2.dst, ep->l2.src);
 	egress(lc, m, ep->l2.port, EGRESS_FORWARDED);
 }

@@ -176,8 +176,6 @@ locate_segment(struct lcore *lc, struct burst *b, unsigned i)
 		locate_local(lc, b, i, a.index);
 	} else if (a.kind == ADDRESS_OWN) {
 		egress_punt(lc, b->mbuf[i]);
-	} else if (b->packet[i].ttl <= 1) {
-		egress_ttl_expired(lc, b->mbuf[i], &b->packet[i]);
 	} else if (lc->count == 1 || !hand_over_foreign(lc, b, i, &key)) {
 		locate_index(lc, b, i);
 	}

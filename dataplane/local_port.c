@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "local_port.h"
 
-/* How many resting slots of inactive addresses one call may pass over. */
-#define SKIP_MAX 8
+/* How many slots of inactive addresses one call may put aside: a few microseconds. They are put aside once. */
+#define SKIP_MAX 1024
+/* How many that were put aside one call may look at: their address may be active again. */
+#define PARKED_MAX 64
 /* No rest is longer; a time that seems further off lies in the past of a clock that wraps after 49 days. */
 #define REST_MAX_MS 3600000u
 
@@ -19,6 +21,7 @@ local_ports_init(struct local_ports *l, struct local_slot *slot, uint32_t addres
 			.port_base = LOCAL_PORT_FIRST + lcore * ports,
 			.tcp = {LOCAL_NONE, LOCAL_NONE},
 			.udp = {LOCAL_NONE, LOCAL_NONE},
+			.parked = {LOCAL_NONE, LOCAL_NONE},
 	};
 }
 
@@ -52,14 +55,18 @@ is_active(const struct local_ports *l, uint32_t slot, const uint8_t *active, uin
 	return address < count && active[address];
 }
 
-/* Slots never used, in order; whole addresses are passed over while they are not active. */
+/* Slots never used, in order; those of addresses that are not active are put aside. */
 static uint32_t
 get_fresh(struct local_ports *l, const uint8_t *active, uint32_t count)
 {
-	while (l->fresh < count * l->ports && l->fresh < l->addresses * l->ports) {
+	unsigned skipped;
+
+	for (skipped = 0; skipped < SKIP_MAX && l->fresh < count * l->ports &&
+			l->fresh < l->addresses * l->ports;
+			skipped++) {
 		if (is_active(l, l->fresh, active, count))
 			return l->fresh++;
-		append(l, &l->udp, l->fresh, 0);
+		append(l, &l->parked, l->fresh, 0);
 		l->fresh++;
 	}
 	return LOCAL_NONE;
@@ -85,7 +92,23 @@ get_rested(struct local_ports *l, struct local_queue *q, const uint8_t *active, 
 		take_head(l, q);
 		if (is_active(l, slot, active, count))
 			return slot;
-		append(l, q, slot, now_ms);
+		append(l, &l->parked, slot, l->slot[slot].ready_ms);
+	}
+	return LOCAL_NONE;
+}
+
+/* They rested when they were put aside; the time of an older one may lie half a turn of the clock back by now. */
+static uint32_t
+get_parked(struct local_ports *l, const uint8_t *active, uint32_t count)
+{
+	unsigned skipped;
+	uint32_t slot;
+
+	for (skipped = 0; skipped < PARKED_MAX && l->parked.head != LOCAL_NONE; skipped++) {
+		slot = take_head(l, &l->parked);
+		if (is_active(l, slot, active, count))
+			return slot;
+		append(l, &l->parked, slot, 0);
 	}
 	return LOCAL_NONE;
 }
@@ -100,6 +123,8 @@ local_port_get(struct local_ports *l, const uint8_t *active, uint32_t count, uin
 		slot = get_rested(l, &l->udp, active, count, now_ms);
 	if (slot == LOCAL_NONE)
 		slot = get_rested(l, &l->tcp, active, count, now_ms);
+	if (slot == LOCAL_NONE)
+		slot = get_parked(l, active, count);
 	if (slot == LOCAL_NONE)
 		return LOCAL_NONE;
 	l->slot[slot].flow = flow;

@@ -6,7 +6,8 @@
  * reply tells its slot, and by that its flow, by arithmetic: no hash. Slots are given out in order, then
  * first freed first reused, and only after a rest: used again at once, a server in TIME_WAIT refuses the
  * next client, and a late answer reaches the wrong one. TCP and UDP rest for different times, hence two
- * queues; the queues run through the slots themselves.
+ * queues; the queues run through the slots themselves. Slots of addresses that are not active
+ * wait in a third.
  */
 #pragma once
 
@@ -34,6 +35,7 @@ struct local_ports {
 	uint32_t fresh; /* slots from here on were never used */
 	uint32_t used;
 	struct local_queue tcp, udp;
+	struct local_queue parked; /* of addresses that were not active when they were looked at */
 };
 
 /* `slot` must hold addresses * (LOCAL_PORTS / lcores) entries and stays the caller's. */
