@@ -315,7 +315,7 @@ retire(struct registry *r, struct endpoint *e)
 
 	*slot = (struct eid_slot){
 			.retired = true,
-			.epoch = (uint16_t)(e->epoch + 1),
+			.epoch = e->epoch,
 			.sid = e->service->sid,
 			.retired_at = r->builds,
 	};

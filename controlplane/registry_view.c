@@ -172,8 +172,7 @@ fill_endpoint(const struct registry *r, struct view_endpoint *v, const struct en
 	fill_shadows(v, e);
 }
 
-/* An id without endpoint: nothing, or what a removed one was, so that its TCP flows go on until they end (UDP flows
- * move with their next packet, since the epoch changed). */
+/* An id without endpoint: nothing, or what a removed one was, so that its flows go on until they end. */
 static void
 fill_absent(const struct registry *r, struct view_endpoint *v, uint32_t eid,
 		const struct view_page *old)
