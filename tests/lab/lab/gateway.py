@@ -71,13 +71,19 @@ def device(lab, interface, queues=1):
     return {"device": f"{kind}{number},iface={interface}", "queues": queues}
 
 
+def forwarding_cpus(count):
+    """From FORWARDING_CPU on; the last one shares the control thread's CPU if there is no other."""
+    if count > os.cpu_count():
+        raise Skip(f"needs {count} CPUs for {count} forwarding lcores")
+    return [(FORWARDING_CPU + i) % os.cpu_count() for i in range(count)]
+
+
 def configuration(lab, ports, services, local_addresses=(), **gateway):
     """A configuration as data. `gateway` overrides keys of the section of that name."""
-    if os.cpu_count() <= lab.lcores:
-        raise Skip(f"needs {lab.lcores + 1} CPUs: the control thread has one that does not forward")
+    cpus = forwarding_cpus(lab.lcores)
     return {
         "gateway": {
-            "lcores": list(range(FORWARDING_CPU, FORWARDING_CPU + lab.lcores)),
+            "lcores": cpus,
             "main_lcore": SERVER_CPU,
             "idle_sleep": "20us",
             "hugepages": False,

@@ -5,6 +5,8 @@
               gw      p2 echo :7001, drops 5 % of what it gets (nft)
 """
 
+import re
+
 from lab import servers, worlds
 from lab.hosts import LabError, Skip, wait_until
 from lab.topology import SERVICE, v4
@@ -59,17 +61,36 @@ def a_known_delay_is_measured_on_tcp(world):
 
 
 def unanswered_datagrams_are_counted(world):
-    drop(world.p1, f"udp dport 7000 numgen random mod 100 < {LOSS_PERCENT * 4} drop")
+    world.gateway.config["timeouts"] = {"udp_unanswered": "3s", "udp": "3s"}  # when a flow ends it is known
+    world.gateway.reload()
+    drop(world.p1, f"udp dport 7000 numgen random mod 100 < {LOSS_PERCENT * 4} counter drop")
     before = world.gateway.leg("echo", "echo1")
-    code = ("import socket,sys\nfor i in range(200):\n s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\n"
-            " s.settimeout(0.2)\n s.sendto(b'x',(sys.argv[1],7000))\n"
-            " try: s.recv(9)\n except TimeoutError: print('lost')\n")
-    lost = world.c1.run("/usr/bin/python3", "-c", code, v4(SERVICE), seconds=90).count("lost")
+    world.c1.run("/usr/bin/python3", "-c", ASK_ONCE, v4(SERVICE), "200", seconds=60)
+    lost = int(re.search(r"counter packets (\d+)", world.p1.run("nft", "list", "ruleset")).group(1))
     world.p1.run("nft", "flush", "ruleset")
-    def unanswered():
-        return world.gateway.leg("echo", "echo1")["unanswered"] - before["unanswered"]
-    wait_until(f"{lost} unanswered", lambda: unanswered() >= lost, 30)
-    assert unanswered() == lost, (unanswered(), lost)
+
+    def counted(key):
+        return world.gateway.leg("echo", "echo1")[key] - before[key]
+    wait_until("all flows ended", lambda: counted("flows_closed") >= 200, 60)
+    assert 0 < lost and (counted("requests"), counted("replies"), counted("unanswered")) == (200, 200 - lost, lost), (
+        lost, counted("requests"), counted("replies"), counted("unanswered"))
+
+
+# Each from a port of its own; a socket is kept until its answer came, or none can come any more.
+ASK_ONCE = """
+import select, socket, sys
+waiting = []
+for i in range(int(sys.argv[2])):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(("", 20000 + i))
+    s.sendto(b"x", (sys.argv[1], 7000))
+    waiting.append(s)
+while waiting:
+    ready, _, _ = select.select(waiting, [], [], 2)
+    if not ready:
+        break
+    waiting = [s for s in waiting if s not in ready]
+"""
 
 
 def retransmissions_tell_of_a_known_loss(world):
