@@ -65,10 +65,10 @@ class Api:
         return self.call("POST", target, body)
 
 
-def device(lab, interface, queues=1):
+def device(lab, interface):
     kind = {"af_xdp": "net_af_xdp", "af_packet": "net_af_packet"}[lab.pmd]
     number = re.sub(r"\D", "", interface) or "0"
-    return {"device": f"{kind}{number},iface={interface}", "queues": queues}
+    return {"device": f"{kind}{number},iface={interface}", "queues": lab.lcores}
 
 
 def forwarding_cpus(count):

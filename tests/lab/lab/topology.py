@@ -38,11 +38,13 @@ def both(number, net=0):
 
 
 class OneArmed:
-    def __init__(self, lab, queues=1):
+    """The gateway's cables have a queue for each of its lcores."""
+
+    def __init__(self, lab):
         self.lab = lab
         self.sw = lab.switch()
         self.gw = lab.host("gw")
-        lab.plug(self.sw, self.gw, "gw0", both(HOST), queues)
+        lab.plug(self.sw, self.gw, "gw0", both(HOST), lab.lcores)
         self.hosts = {}
         for name, number in {**CLIENTS, **SERVERS}.items():
             self.hosts[name] = lab.host(name)
@@ -54,18 +56,18 @@ class OneArmed:
         except KeyError as error:
             raise AttributeError(name) from error
 
-    def port(self, queues=1, **more):
+    def port(self, **more):
         from lab.gateway import device
-        return {"name": "lan", **device(self.lab, "gw0", queues), "addresses": list(both(PORT)), **more}
+        return {"name": "lan", **device(self.lab, "gw0"), "addresses": list(both(PORT)), **more}
 
 
 class TwoArmed(OneArmed):
-    def __init__(self, lab, queues=1):
+    def __init__(self, lab):
         self.lab = lab
         self.csw, self.ssw = lab.switch("csw"), lab.switch("ssw")
         self.gw = lab.host("gw")
-        lab.plug(self.csw, self.gw, "gw0", both(HOST, 1), queues)
-        lab.plug(self.ssw, self.gw, "gw1", both(HOST, 2), queues)
+        lab.plug(self.csw, self.gw, "gw0", both(HOST, 1), lab.lcores)
+        lab.plug(self.ssw, self.gw, "gw1", both(HOST, 2), lab.lcores)
         self.hosts = {}
         for name, number in CLIENTS.items():
             self.add(name, self.csw, number, 1)

@@ -16,7 +16,7 @@ LCORES = (2,)
 
 
 def setup(lab):
-    return worlds.one_armed(lab, queues=2)
+    return worlds.one_armed(lab)
 
 
 def tcp_and_udp_over_both_families(world):
