@@ -190,6 +190,14 @@ class Gateway:
         self.write()
         return self.api.post("/v1/reload")
 
+    def wait_seen(self, seconds=5.0):
+        """Until all lcores use the newest view."""
+        generation = self.status()["generation"]
+        deadline = time.monotonic() + seconds
+        while min(c["generation"] for c in self.api.get("/v1/lcores")["lcores"]) < generation:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"the lcores do not use view {generation}")
+
     def wait_state(self, service, endpoint, state, seconds=5.0):
         """Waits for a state; the seconds that it took."""
         begin = time.monotonic()
