@@ -41,7 +41,6 @@ DOWN_LIMIT_MS = 300
 IN_FLIGHT_S = 0.1  # a request open at the kill that began earlier than this before it was lost before it
 WATCH_S = 0.01
 SKIP = 77  # exit code: this machine lacks something
-QUIET_WINDOW_S = 2.0
 TABLE_S = 0.25
 HTTP_RATE, DNS_RATE, LONG_RATE, CURL_RATE, DNSPERF_RATE = 100, 150, 10, 40, 100
 PLACES = {"p1": ("web1", "dns1", 11), "p2": ("web2", "dns2", 12), "s1": ("web1s", "dns1s", 21), "s2": ("web2s", "dns2s", 22)}
@@ -129,6 +128,12 @@ def outstanding(endpoint):
     return waiting
 
 
+def lost(endpoint):
+    """Of these, the ones that were given up for lost: they are nobody's in flight."""
+    leg = leg_total(endpoint, "server")
+    return leg["unanswered"] + leg["connects_unanswered"] + leg["connects_refused"]
+
+
 class Story:
     def __init__(self, stage, screen, seconds):
         self.stage = stage
@@ -136,7 +141,6 @@ class Story:
         self.screen = screen
         self.seconds = seconds
         self.phases = []
-        self.quiet = []  # (time, outstanding by endpoint)
         self.last = None  # (time, endpoints) of the last table
         self.rates = {}
 
@@ -153,9 +157,7 @@ class Story:
 
     def look(self):
         endpoints = self.gateway.endpoints()
-        now = time.monotonic()
-        self.quiet.append((now, {(e["service"], e["endpoint"]): outstanding(e) for e in endpoints}))
-        return now, endpoints
+        return time.monotonic(), endpoints
 
     def watch(self, seconds):
         """Lets a phase run, with the table live."""
@@ -215,7 +217,7 @@ class Story:
             self.watch(self.seconds)
         self.phase("back", "The flows come back.")
         self.shift(0)
-        self.watch(max(self.seconds, QUIET_WINDOW_S))
+        self.watch(self.seconds)
         self.kill()
         self.watch(self.seconds)
 
@@ -225,7 +227,7 @@ class Story:
 
     def kill(self):
         phase = self.phase("kill web1 and dns1", "nginx web1 and nsd dns1 are killed (SIGKILL). Their new flows must go to the shadows.")
-        quiet = self.quietest()
+        lost_before = {(e["service"], e["endpoint"]): lost(e) for e in self.gateway.endpoints()}
         phase.begin = time.monotonic()
         for _, name in KILLED:
             self.stage.server[name].signal(signal.SIGKILL)
@@ -237,23 +239,18 @@ class Story:
                 if key in waiting and e["state"] == "down":
                     waiting.remove(key)
                     phase.down_after_ms = round((now - phase.begin) * 1000, 1)
-                    phase.unanswered["/".join(key)] = self.unanswered_now(key, quiet[key])
+                    phase.unanswered["/".join(key)] = self.unanswered_now(key, lost_before[key])
                     self.screen.say(f"{'/'.join(key)} marked down {phase.down_after_ms} ms after the kill, with "
                                     f"{phase.unanswered['/'.join(key)]} requests unanswered", "yellow")
         for key in waiting:
             self.screen.say(f"{'/'.join(key)} was not marked down in 10 s", "red")
             phase.down_after_ms = 10000
 
-    def unanswered_now(self, key, quiet):
+    def unanswered_now(self, key, lost_before):
         """Counted when every forwarding core uses the table in which the endpoint is down: a burst that was under way with
         the one before still went there."""
         self.gateway.wait_seen()
-        return max(0, outstanding(self.gateway.endpoint(*key)) - quiet)
-
-    def quietest(self):
-        """For each endpoint the fewest requests that were unanswered at a moment before the kill: what was lost long ago."""
-        recent = [o for when, o in self.quiet if when > time.monotonic() - QUIET_WINDOW_S]
-        return {key: min(o[key] for o in recent) for key in recent[-1]}
+        return max(0, outstanding(self.gateway.endpoint(*key)) - lost_before)
 
     def attribute(self, records):
         """Each request to the phase in which it began."""
