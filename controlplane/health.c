@@ -4,7 +4,8 @@
  *
  *   tick, 10 ms --> due: probe started ---> result -+-> health_record -> registry, journal, view 1 ms later
  *                   too late: probe freed -> failed +
- *   signal -------> probe started at once (a confirmation; each 20 ms at most) -> failed: down without `fall`
+ *   signal -------> suspect: no new flows; probe started at once (a confirmation; each 20 ms at most)
+ *                   -> failed: down without `fall`; good: no suspect any more
  *
  *   probe's sockets <-> kernel's stack in the private namespace <-> TUN <-> tun_ready(), health_input() <-> lcores
  *
@@ -143,6 +144,16 @@ tell(struct monitor *m, const char *reason)
 
 static void probe(struct monitor *m, bool confirming);
 
+/* While the evidence is being confirmed, which takes milliseconds, nobody else need run into it. */
+static void
+suspect(struct monitor *m, bool is)
+{
+	if (m->e->suspect == is)
+		return;
+	registry_set_suspect(m->h->g->registry, m->e, is);
+	apply_soon(m->h);
+}
+
 /* A confirmation now, or when the last one is long enough ago. */
 static void
 confirm(struct monitor *m)
@@ -151,6 +162,7 @@ confirm(struct monitor *m)
 
 	if (m->record.state == HEALTH_DOWN || m->confirming)
 		return;
+	suspect(m, true);
 	if (now_ms - m->confirm_ms < CONFIRM_MS) {
 		m->wanted = true;
 		return;
@@ -171,6 +183,7 @@ conclude(struct monitor *m, const struct health_result *r)
 
 	m->probe = NULL;
 	m->confirming = false;
+	suspect(m, m->wanted);
 	m->checks++;
 	m->failures += !r->ok;
 	m->last_ms = loop_now_ms();

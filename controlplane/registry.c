@@ -277,6 +277,16 @@ others_can_take(const struct endpoint *e)
 	return false;
 }
 
+void
+registry_set_suspect(struct registry *r, struct endpoint *e, bool suspect)
+{
+	suspect = suspect && others_can_take(e);
+	if (suspect == e->suspect)
+		return;
+	e->suspect = suspect;
+	registry_page_changed(r, e->eid);
+}
+
 int
 registry_fail_over(struct registry *r, struct endpoint *e)
 {

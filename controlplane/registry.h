@@ -42,6 +42,7 @@ struct endpoint {
 	uint32_t shift;
 	struct config_mirror mirror;
 	bool drain;
+	bool suspect; /* see registry_set_suspect */
 	enum setting_source shift_source, mirror_source, drain_source;
 	struct endpoint **shadow;
 	size_t shadow_count;
@@ -98,6 +99,9 @@ int registry_set_weight(struct registry *r, struct endpoint *e,
 		uint32_t weight); /* until the next reload */
 void registry_set_health(struct registry *r, struct endpoint *e, enum health_state health,
 		const char *reason);
+/* Evidence against the endpoint that is being confirmed: new flows go elsewhere meanwhile, if anybody else can take them;
+ * flows that it has are not touched. */
+void registry_set_suspect(struct registry *r, struct endpoint *e, bool suspect);
 void registry_set_neighbour(struct registry *r, struct endpoint *e,
 		const struct view_l2 *l2_or_null, uint16_t mtu);
 

@@ -119,7 +119,7 @@ endpoint_flags(const struct registry *r, const struct endpoint *e)
 {
 	uint16_t flags = ENDPOINT_PRESENT;
 
-	if (registry_endpoint_is_up(e))
+	if (registry_endpoint_is_up(e) && !e->suspect)
 		flags |= ENDPOINT_UP;
 	if (e->drain)
 		flags |= ENDPOINT_DRAIN;

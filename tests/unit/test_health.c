@@ -100,6 +100,12 @@ registry_set_health(struct registry *r, struct endpoint *e, enum health_state he
 }
 
 void
+registry_set_suspect(struct registry *r, struct endpoint *e, bool suspect)
+{
+	e->suspect = suspect;
+}
+
+void
 gateway_apply(struct gateway *g)
 {
 }
@@ -504,12 +510,14 @@ a_signal_takes_a_dead_endpoint_down_at_once_and_leaves_a_live_one(void **state)
 	start();
 	await(first_is_up);
 	tell_of(EVENT_REFUSED);
+	assert_true(endpoint[0].suspect);
 	tell_of(EVENT_REFUSED);
 	assert_int_equal(first_number("confirmations"), 1); /* one at a time */
 	stop_serving(&s);
 	/* The second signal asks again, or the first still runs; either way it is known soon. */
 	tell_of(EVENT_UNREACHABLE);
 	took_ms = await(first_is_down);
+	assert_false(endpoint[0].suspect);
 	print_message("down after %u ms\n", (unsigned)took_ms);
 	assert_true(took_ms < 300);
 	assert_int_equal(first_number("refused"), 2);

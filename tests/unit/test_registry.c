@@ -227,6 +227,33 @@ settings_out_of_range_are_refused(void **state)
 }
 
 static void
+a_suspect_gets_no_new_flows_and_keeps_the_ones_it_has(void **state)
+{
+	struct registry *r = registry_of(two_services());
+	struct endpoint *e = registry_endpoint_by_name(r, "web", "a");
+	struct service *s = registry_service_by_name(r, "web");
+	const struct view *v = NULL;
+	uint16_t epoch = e->epoch;
+	size_t i;
+
+	registry_set_suspect(r, e, true);
+	next_view(r, &v);
+	assert_false(view_endpoint(v, e->eid)->flags & ENDPOINT_UP);
+	assert_int_equal(view_endpoint(v, e->eid)->epoch, epoch);
+	registry_set_suspect(r, e, false);
+	next_view(r, &v);
+	assert_true(view_endpoint(v, e->eid)->flags & ENDPOINT_UP);
+	/* the last that can take flows stays, whatever is said of it */
+	for (i = 0; i < s->endpoint_count; i++)
+		if (s->endpoint[i] != e)
+			registry_set_health(r, s->endpoint[i], HEALTH_DOWN, "test");
+	registry_set_suspect(r, e, true);
+	next_view(r, &v);
+	assert_true(view_endpoint(v, e->eid)->flags & ENDPOINT_UP);
+	finish(r, v);
+}
+
+static void
 epochs_change_when_flows_must_move(void **state)
 {
 	struct registry *r = registry_of(two_services());
@@ -475,6 +502,7 @@ main(void)
 			cmocka_unit_test(too_few_ids_refuse_a_reload_and_change_nothing),
 			cmocka_unit_test(runtime_settings_survive_unless_the_file_changes_them),
 			cmocka_unit_test(settings_out_of_range_are_refused),
+			cmocka_unit_test(a_suspect_gets_no_new_flows_and_keeps_the_ones_it_has),
 			cmocka_unit_test(epochs_change_when_flows_must_move),
 			cmocka_unit_test(failing_over_moves_live_and_new_flows),
 			cmocka_unit_test(a_complete_shift_ends_old_flows_once_if_told_to),
