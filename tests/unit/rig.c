@@ -242,11 +242,30 @@ clock_set(struct rig *r)
 	}
 }
 
+static void
+release(struct rig *r)
+{
+	uint16_t i;
+
+	rig_forget(r);
+	for (i = 0; i < RIG_DEVICES; i++) {
+		free(rte_eth_fp_ops[i].rxq.clbk);
+		memset(queues[i], 0, sizeof(queues[i]));
+	}
+	dataplane_free(r->d);
+	registry_release_view(r->registry, r->view);
+	registry_free(r->registry);
+	rte_mempool_free(r->pool);
+	r->pool = NULL;
+}
+
 void
 rig_start(struct rig *r, const struct rig_options *o)
 {
 	uint32_t i;
 
+	if (r->pool) /* of a test that failed */
+		release(r);
 	memset(r, 0, sizeof(*r));
 	r->us = 1000000000;
 	r->tx_room = UINT32_MAX;
@@ -514,19 +533,9 @@ buffers_return(struct rig *r)
 void
 rig_stop(struct rig *r)
 {
-	uint16_t i;
-
 	r->tx_room = UINT32_MAX;
 	rig_check(r);
 	buffers_return(r);
 	rig_check(r);
-	rig_forget(r);
-	for (i = 0; i < RIG_DEVICES; i++) {
-		free(rte_eth_fp_ops[i].rxq.clbk);
-		memset(queues[i], 0, sizeof(queues[i]));
-	}
-	dataplane_free(r->d);
-	registry_release_view(r->registry, r->view);
-	registry_free(r->registry);
-	rte_mempool_free(r->pool);
+	release(r);
 }

@@ -46,7 +46,8 @@ struct rig {
 /* Once for a process: EAL in plain memory. 0 or -1. */
 int rig_eal_init(const char *name);
 
-/* All endpoints resolved, and healthy where they are checked; time 1000 s. One rig at a time. */
+/* All endpoints resolved, and healthy where they are checked; time 1000 s. One rig at a time, in static
+ * storage; one that was not stopped is freed. */
 void rig_start(struct rig *r, const struct rig_options *o);
 /* rig_check, and no buffer is missing. */
 void rig_stop(struct rig *r);
