@@ -74,11 +74,13 @@ write_ports(FILE *out, uint32_t count)
 				"  - name: p%u\n    device: \"0000:%02x:00.%u\"\n    vlan: %u\n    "
 				"mtu: %u\n",
 				i, i / 2, i % 2, 1 + below(4094), 1280 + below(7721));
+		if (chance(30))
+			fprintf(out, "    kernel: host%u\n", i);
 		fprintf(out, "    addresses: [10.%u.0.%u/16, fd00:%u::%x/32]\n", i, 1 + below(9), i,
 				1 + below(9));
 		if (chance(30))
 			fprintf(out,
-					"    routes: [{to: 172.%u.0.0/16, via: 10.%u.9.%u}, {to: "
+					"    routes: [{to: 172.%u.0.0/16, via: 10.%u.8.%u}, {to: "
 					"\"fd%02u::/%u\", via: fe80::1}]\n",
 					16 + i, i, 1 + below(200), 10 + i, 16 + below(20));
 	}
