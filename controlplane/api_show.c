@@ -7,6 +7,7 @@
 
 #include "collect.h"
 #include "filter.h"
+#include "kernel_port.h"
 #include "neighbour.h"
 
 static const char *const no_args[] = {NULL};
@@ -344,11 +345,11 @@ port_row(struct gateway *g, uint32_t i)
 	collector_port_delta(g->collector, i, &delta);
 	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4],
 			m[5]);
-	return json_pack("{s:s s:s s:s s:i s:i s:o s:o s:o s:o}", "name", config->name, "device",
-			config->device, "mac", mac, "mtu", port->mtu, "vlan", port->vlan,
+	return json_pack("{s:s s:s s:s s:i s:i s:o s:o s:o s:o s:o}", "name", config->name,
+			"device", config->device, "mac", mac, "mtu", port->mtu, "vlan", port->vlan,
 			"addresses", port_addresses(config), "counters", port_counters_json(&total),
 			"per_second", port_rates_json(&delta, collector_seconds(g->collector)),
-			"driver",
+			"kernel", kernel_port_json(g->kernel_ports, i), "driver",
 			port->dpdk_device < g->device_count
 					? driver_json(&g->device[port->dpdk_device])
 					: json_null());

@@ -110,6 +110,7 @@ struct config_port {
 	uint16_t queues;
 	uint16_t mtu;
 	uint16_t vlan; /* 0: untagged */
+	char *kernel; /* interface that gets what is not ours, and sends on the port; NULL: none */
 	struct ip_prefix *address;
 	size_t address_count;
 	struct config_route *route;

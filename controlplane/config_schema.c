@@ -181,6 +181,7 @@ static const struct key port_keys[] = {
 				.max = 9000, .fallback = "1500"},
 		{"vlan", KEY_COUNT, KEY_RESTART | KEY_OMITTED, FIELD(struct config_port, vlan),
 				.min = 1, .max = 4094},
+		{"kernel", KEY_NAME, KEY_RESTART | KEY_OMITTED, FIELD(struct config_port, kernel)},
 		{"addresses", KEY_LIST, KEY_REQUIRED | KEY_RESTART,
 				LIST(struct config_port, address, address_count), .min = 1,
 				.max = 64, .item = &item_prefix},

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,6 +53,40 @@ validate_device(const struct validation *v, const struct config_port *port, stru
 		yaml_complain_key(v->complaints, node, "device",
 				"a virtual device's name ends with its number; write %.*s0%s",
 				(int)word, port->device, port->device + word);
+}
+
+/* The kernel's interface keeps what is not ours by itself where DPDK only shares it. */
+static bool
+is_kernel_owned(const char *device)
+{
+	return strncmp(device, "net_af_xdp", 10) == 0 || strncmp(device, "net_af_packet", 13) == 0;
+}
+
+static void
+validate_kernel(const struct validation *v, size_t i, struct yaml *node)
+{
+	const struct config_port *port = &v->config->port[i];
+	const struct config_port *other;
+	size_t k;
+
+	if (strlen(port->kernel) >= IF_NAMESIZE || strcmp(port->kernel, ".") == 0 ||
+			strcmp(port->kernel, "..") == 0)
+		yaml_complain_key(v->complaints, node, "kernel",
+				"no name of an interface; use 1 to %d letters, digits, '_', '-' "
+				"and '.'",
+				IF_NAMESIZE - 1);
+	else if (port->device && is_kernel_owned(port->device))
+		yaml_complain_key(v->complaints, node, "kernel",
+				"the kernel keeps the interface of this device anyway; remove the "
+				"key");
+	for (k = 0; k < i; k++) {
+		other = &v->config->port[k];
+		if (other->kernel && strcmp(other->kernel, port->kernel) == 0)
+			yaml_complain_key(v->complaints, node, "kernel",
+					"is the interface of port '%s' (line %d); give each its "
+					"own",
+					other->name ? other->name : "", other->line);
+	}
 }
 
 static bool
@@ -336,6 +371,8 @@ validate_ports(const struct validation *v)
 	validate_devices(v);
 	for (i = 0; i < c->port_count; i++) {
 		validate_port(v, &c->port[i], port_node(v, i));
+		if (c->port[i].kernel)
+			validate_kernel(v, i, port_node(v, i));
 		for (k = 0; k < c->port[i].address_count; k++)
 			validate_subnets(v, i, k);
 	}

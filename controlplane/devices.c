@@ -69,6 +69,7 @@ open_port(struct gateway *g, const struct config *config, size_t i, char *error,
 			.mtu = port->mtu,
 			.vlan = port->vlan,
 			.dpdk_device = (uint16_t)device,
+			.to_kernel = port->kernel,
 	};
 	own_addresses(vp, port);
 	return 0;

@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
-#include <rte_pdump.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +14,6 @@
 
 #define MBUFS_PER_LCORE 26624u /* made, copied, injected packets, and reassembled ones of 64 KiB */
 #define BYTES_PER_MBUF 2560u /* data room, headroom, headers */
-#define BYTES_PER_PLAIN_MBUF 4096u /* without hugepages DPDK gives each a page */
 #define MBUFS_PER_LANE 16384u /* where `mbufs` leaves it to the driver */
 #define MEMORY_BASE_MB 128u /* rings, drivers, views' messages */
 #define HUGEPAGES_DIR "/sys/kernel/mm/hugepages"
@@ -37,7 +35,7 @@ lane_count(const struct config *config)
 }
 
 unsigned
-eal_memory_mb(const struct config *config, bool hugepages)
+eal_memory_mb(const struct config *config)
 {
 	const struct config_limits *l = &config->limits;
 	uint64_t mbufs, bytes;
@@ -46,7 +44,7 @@ eal_memory_mb(const struct config *config, bool hugepages)
 		return config->gateway.memory_mb;
 	mbufs = (uint64_t)config->gateway.lcore_count * MBUFS_PER_LCORE;
 	mbufs += (uint64_t)lane_count(config) * (l->mbufs != 0 ? l->mbufs : MBUFS_PER_LANE);
-	bytes = mbufs * (hugepages ? BYTES_PER_MBUF : BYTES_PER_PLAIN_MBUF);
+	bytes = mbufs * BYTES_PER_MBUF;
 	return MEMORY_BASE_MB + (unsigned)(bytes >> 20);
 }
 
@@ -130,7 +128,7 @@ add_memory(struct eal_arguments *a, const struct config *config, bool hugepages)
 						      : 0;
 	ret |= add(a, "--no-huge");
 	ret |= add(a, "--no-shconf");
-	ret |= add(a, "-m%u", eal_memory_mb(config, false));
+	ret |= add(a, "-m%u", eal_memory_mb(config));
 	return ret == 0 ? 0 : -E2BIG;
 }
 
@@ -194,7 +192,7 @@ decide_hugepages(const struct config *config, struct journal *journal)
 	static const char without[] = "DPDK uses plain memory: packets cost more, and dpdk-dumpcap "
 				      "and dpdk-proc-info cannot attach";
 	unsigned long mb = free_hugepages_mb();
-	unsigned wanted = eal_memory_mb(config, true);
+	unsigned wanted = eal_memory_mb(config);
 
 	if (!config->gateway.hugepages) {
 		journal_add(journal, JOURNAL_WARNING, "memory", NULL, NULL,
@@ -230,33 +228,20 @@ advice(int error)
 	}
 }
 
-/* dpdk-dumpcap asks the process whose ports they are; nothing is done to packets until it does. */
-static void
-allow_capture(struct journal *journal)
-{
-	if (rte_pdump_init() < 0)
-		journal_add(journal, JOURNAL_WARNING, "start", NULL, NULL,
-				"dpdk-dumpcap cannot capture: %s", rte_strerror(rte_errno));
-}
-
 int
 eal_start(const struct config *config, struct journal *journal, char *error, size_t error_size)
 {
 	/* DPDK keeps pointers into its arguments. */
 	static struct eal_arguments arguments;
-	bool hugepages = decide_hugepages(config, journal);
-	int ret = eal_arguments_build(config, hugepages, &arguments);
+	int ret = eal_arguments_build(config, decide_hugepages(config, journal), &arguments);
 
 	if (ret < 0) {
 		snprintf(error, error_size,
 				"DPDK: too many lcores or PCI devices for its command line");
 		return ret;
 	}
-	if (rte_eal_init(arguments.count, arguments.argument) >= 0) {
-		if (hugepages)
-			allow_capture(journal);
+	if (rte_eal_init(arguments.count, arguments.argument) >= 0)
 		return 0;
-	}
 	snprintf(error, error_size, "DPDK cannot start: %s; %s", rte_strerror(rte_errno),
 			advice(rte_errno));
 	return -rte_errno;
@@ -281,7 +266,6 @@ remove_hugepage_files(const char *prefix)
 void
 eal_stop(const char *file_prefix)
 {
-	(void)rte_pdump_uninit();
 	(void)rte_eal_cleanup();
 	remove_hugepage_files(file_prefix);
 }

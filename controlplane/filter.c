@@ -43,14 +43,16 @@ interface_of(const char *device, char out[IF_NAMESIZE], enum filter_hook_kind *k
 	return true;
 }
 
+/* Does the kernel take part in any port? */
 static bool
-any_kernel_owned(const struct config *config)
+any_with_kernel(const struct config *config)
 {
 	char interface[IF_NAMESIZE];
 	enum filter_hook_kind kind;
 
 	for (size_t i = 0; i < config->port_count; i++)
-		if (interface_of(config->port[i].device, interface, &kind))
+		if (config->port[i].kernel ||
+				interface_of(config->port[i].device, interface, &kind))
 			return true;
 	return false;
 }
@@ -104,7 +106,7 @@ filter_check(const struct config *config, struct config_errors *errors)
 {
 	struct check c = {.config = config, .errors = errors, .good = true};
 
-	if (!any_kernel_owned(config) || getifaddrs(&c.host) < 0)
+	if (!any_with_kernel(config) || getifaddrs(&c.host) < 0)
 		return true;
 	for (size_t i = 0; i < config->port_count; i++)
 		for (size_t j = 0; j < config->port[i].address_count; j++)

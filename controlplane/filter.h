@@ -8,7 +8,7 @@
 
 #include "gateway.h"
 
-/* Addresses of ours that the host has too, where a port's interface belongs to the kernel: adds an error for each, which
+/* Addresses of ours that the host has too, where the kernel has an interface at a port: adds an error for each, which
  * names both. True if there are none. Before a start or a reload. */
 bool filter_check(const struct config *config, struct config_errors *errors);
 

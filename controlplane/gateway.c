@@ -15,6 +15,7 @@
 #include "filter.h"
 #include "flow_lister.h"
 #include "health.h"
+#include "kernel_port.h"
 #include "neighbour.h"
 #include "state_file.h"
 #include "telemetry.h"
@@ -51,8 +52,10 @@ drain_punted(struct gateway *g)
 	uint32_t i;
 
 	for (i = 0; i < n; i++) {
-		if (!neighbours_input(g->neighbours, frame[i]))
-			health_input(g->health, frame[i]);
+		kernel_ports_overhear(g->kernel_ports, frame[i]);
+		if (!neighbours_input(g->neighbours, frame[i]) &&
+				!health_input(g->health, frame[i]))
+			kernel_ports_input(g->kernel_ports, frame[i]);
 	}
 }
 
@@ -294,9 +297,12 @@ create_services(struct gateway *g)
 	g->flows = flow_lister_create(g);
 	if (!g->neighbours || !g->health || !g->flows)
 		return refuse(g, strerror(errno));
+	g->kernel_ports = kernel_ports_create(g, error, sizeof(error));
+	if (!g->kernel_ports)
+		return refuse(g, error);
 	if (telemetry_start(g) < 0)
 		journal_add(g->journal, JOURNAL_WARNING, "start", NULL, NULL,
-			"DPDK telemetry has no /understudy commands: %s", strerror(errno));
+				"DPDK telemetry has no /understudy commands: %s", strerror(errno));
 	g->api = api_create(g, error, sizeof(error));
 	return g->api ? 0 : refuse(g, error);
 }
@@ -365,6 +371,7 @@ gateway_stop(struct gateway *g)
 	telemetry_stop();
 	api_free(g->api);
 	flow_lister_free(g->flows);
+	kernel_ports_free(g->kernel_ports);
 	health_free(g->health);
 	neighbours_free(g->neighbours);
 	collector_free(g->collector);

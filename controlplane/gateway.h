@@ -6,6 +6,7 @@
  *               ^  ^                    |
  *      health --+  +-- neighbour <------+ punted packets
  *         ^-- passive signals <---------+ events
+ *   kernel_port <-- what is not ours <--+ punted packets
  *   api -> registry, flows, collect
  *
  * One thread (loop.h) owns all of it.
@@ -26,6 +27,7 @@ struct collector;
 struct filter;
 struct flow_lister;
 struct health;
+struct kernel_ports;
 struct neighbours;
 
 struct gateway {
@@ -36,6 +38,7 @@ struct gateway {
 	struct publisher *publisher;
 	struct neighbours *neighbours; /* neighbour.h */
 	struct health *health; /* health.h */
+	struct kernel_ports *kernel_ports; /* kernel_port.h: gets what neither of them takes */
 	struct filter *filter; /* filter.h: XDP and tc programs of kernel-owned interfaces */
 	struct collector *collector; /* collect.h */
 	struct flow_lister *flows; /* flow_lister.h */

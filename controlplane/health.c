@@ -430,25 +430,25 @@ is_for_us(const struct health *h, const uint8_t *packet, size_t len)
 	return is_own(h, &dst);
 }
 
-void
+bool
 health_input(struct health *h, struct rte_mbuf *frame)
 {
 	size_t len = rte_pktmbuf_pkt_len(frame);
 	const void *data;
 
 	if (len <= ETHER_LEN || len - ETHER_LEN > PACKET_MAX)
-		goto end;
+		return false;
 	len -= ETHER_LEN;
 	data = rte_pktmbuf_read(frame, ETHER_LEN, (uint32_t)len, h->scratch);
 	if (!data || !is_for_us(h, data, len))
-		goto end;
+		return false;
 	if (data != h->scratch)
 		memcpy(h->scratch, data, len);
 	alias_in(h, h->scratch, len);
 	if (write(health_namespace_tun(h->namespace), h->scratch, len) < 0)
 		h->tun_dropped++;
-end:
 	rte_pktmbuf_free(frame);
+	return true;
 }
 
 /* Signals */

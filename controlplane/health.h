@@ -21,8 +21,8 @@ void health_sync(struct health *h);
 /* A passive signal: evidence at once, confirmed by an immediate check where there is one. */
 void health_event(struct health *h, const struct event *event);
 
-/* A punted IP packet to one of our own addresses; takes ownership. */
-void health_input(struct health *h, struct rte_mbuf *frame);
+/* A punted IP packet to one of our own addresses; takes ownership. False if it is none: the caller keeps it. */
+bool health_input(struct health *h, struct rte_mbuf *frame);
 
 /* {state, reason, since, checks, failures, last_ms, rtt_us ...} of one endpoint. New reference. */
 json_t *health_json(const struct health *h, const struct endpoint *e);

@@ -301,7 +301,7 @@ admit_foreign(struct lcore *lc, struct rte_mbuf *m, const struct packet *p,
 		egress_punt(lc, m);
 		break;
 	case ADDRESS_FOREIGN:
-		egress_end(lc, m, END_not_ours);
+		egress_not_ours(lc, m);
 		break;
 	}
 }

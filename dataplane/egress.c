@@ -142,6 +142,20 @@ egress_punt(struct lcore *lc, struct rte_mbuf *m)
 		egress_end(lc, m, END_punt_full);
 }
 
+/* What is not ours may fill half of the ring: our ARP, ND and checks come through a flood of it. */
+void
+egress_not_ours(struct lcore *lc, struct rte_mbuf *m)
+{
+	const struct view_port *p = &lc->view->port[m->port];
+
+	if (!p->to_kernel || !view_port_takes(p, rte_pktmbuf_mtod(m, const uint8_t *)))
+		egress_end(lc, m, END_not_ours);
+	else if (rte_ring_count(lc->punt) >= rte_ring_get_capacity(lc->punt) / 2)
+		egress_end(lc, m, END_punt_full);
+	else
+		egress_punt(lc, m);
+}
+
 void
 egress_handover(struct lcore *lc, struct rte_mbuf *m, uint32_t owner)
 {

@@ -188,7 +188,7 @@ error_foreign(struct lcore *lc, struct rte_mbuf *m, const struct flow_key *inner
 		egress_end(lc, m, END_bad_icmp);
 		break;
 	case ADDRESS_FOREIGN:
-		egress_end(lc, m, END_not_ours);
+		egress_not_ours(lc, m);
 		break;
 	}
 }

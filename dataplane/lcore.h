@@ -72,7 +72,7 @@ struct lcore {
 	struct track_time now;
 	uint64_t tsc;
 	uint64_t us_per_tsc; /* of 2^64 */
-	uint64_t epoch_changes;	   /* of the view that the sweep has seen */
+	uint64_t epoch_changes; /* of the view that the sweep has seen */
 	uint32_t sweep_credit; /* flows still to be looked at for that change */
 	uint32_t sweep_ms; /* when expire last ran */
 	uint32_t event_us; /* when the eventfd was last written */
@@ -166,6 +166,8 @@ bool egress_may_split(struct lcore *lc, struct rte_mbuf *m, const struct packet 
 void egress_split(struct lcore *lc, struct rte_mbuf *m, uint16_t port, uint16_t mtu);
 /* Gives a packet to the control thread, the lcore that owns it, or back to its sender as an error. Consume it. */
 void egress_punt(struct lcore *lc, struct rte_mbuf *m);
+void egress_not_ours(struct lcore *lc,
+		struct rte_mbuf *m); /* to the kernel where the port has an interface in it */
 void egress_handover(struct lcore *lc, struct rte_mbuf *m, uint32_t owner);
 void egress_answer(
 		struct lcore *lc, struct rte_mbuf *m, const struct packet *p, enum packet_end end);

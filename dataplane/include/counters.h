@@ -12,7 +12,7 @@
  *     received = forwarded + the sum over all of these
  * The first group are no faults: the packet did its job without leaving again. */
 #define PACKET_END_LIST(X) \
-	X(punted, "given to the control thread: ARP, ND, echo, our own addresses") \
+	X(punted, "given to the control thread: ARP, ND, echo, our own addresses, the kernel's") \
 	X(not_ours, "neither a service nor a reply: left to the kernel") \
 	X(shadow_reply, "a shadow's answer to a mirrored request: counted, never forwarded") \
 	X(fragment_held, "an IP fragment that became part of a reassembled packet") \

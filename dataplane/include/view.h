@@ -14,7 +14,9 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "addr.h"
 
@@ -143,7 +145,15 @@ struct view_port {
 	uint16_t vlan;	      /* 0: untagged */
 	uint16_t dpdk_device; /* index of the device, see port.h */
 	struct ip_addr own4, own6; /* source of ICMP errors sent on it; none: no error is sent */
+	bool to_kernel; /* what is not ours is punted, for the kernel's interface of this port */
 };
+
+/* Is the frame for the host at this port: to its address, or to a group? On a promiscuous port others come too. */
+static inline bool
+view_port_takes(const struct view_port *p, const uint8_t *frame)
+{
+	return frame[0] & 1 || memcmp(frame, p->mac.b, sizeof(p->mac.b)) == 0;
+}
 
 struct view {
 	uint64_t generation;

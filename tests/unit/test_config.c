@@ -305,6 +305,10 @@ a_reload_is_refused_by_name_where_it_needs_a_restart(void **state)
 			{PORTS "timeouts: {fragment: 2s}\n",
 					"timeouts.fragment: 2s instead of 1s; this needs a "
 					"restart"},
+			{"ports: [{name: lan, device: net_null0, kernel: host0, addresses: "
+			 "[10.0.0.2/24]}]\n",
+					"ports[lan].kernel: \"host0\" instead of \"\"; this needs "
+					"a restart"},
 			{"ports: [{name: lan, device: net_null0, addresses: [10.0.0.2/25]}]\n",
 					"ports[lan].addresses: changed; this needs a restart"},
 			{"ports: [{name: wan, device: net_null0, addresses: [10.0.0.2/24]}]\n",

@@ -140,8 +140,8 @@ tap_ready(void *arg)
 	}
 	rte_pktmbuf_append(m, (uint16_t)n);
 	m->port = 0;
-	if (!neighbours_input(gw.neighbours, m))
-		health_input(gw.health, m);
+	if (!neighbours_input(gw.neighbours, m) && !health_input(gw.health, m))
+		rte_pktmbuf_free(m);
 }
 
 /* Servers in the namespace */
