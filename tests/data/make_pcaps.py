@@ -15,6 +15,7 @@ from scapy.utils import checksum
 
 HERE = pathlib.Path(__file__).resolve().parent
 CORPUS = HERE.parent / "fuzz" / "corpus" / "frame"
+FORWARD = CORPUS.parent / "forward"
 ETHER = Ether(src="02:00:00:00:00:01", dst="02:70:63:61:70:00")
 CLIENT, SERVICE = "203.0.113.5", "198.51.100.1"
 CLIENT6, SERVICE6 = "2001:db8:ffff::5", "2001:db8::1"
@@ -156,11 +157,18 @@ def write_pcap(path, frames):
             out.write(struct.pack("<IIII", second, 0, len(frame), len(frame)) + frame)
 
 
+def records(frames):
+    """As tests/fuzz/fuzz_forward.c takes them: length and flags before each; every other comes from the endpoints."""
+    return b"".join(bytes([len(frame), i & 1]) + frame for i, frame in enumerate(frames) if len(frame) < 256)
+
+
 def main():
     CORPUS.mkdir(parents=True, exist_ok=True)
     (HERE / "pcap").mkdir(exist_ok=True)
+    FORWARD.mkdir(parents=True, exist_ok=True)
     for name, frames in GROUPS.items():
         frames = [bytes(frame) for frame in frames]
+        (FORWARD / name).write_bytes(records(frames))
         write_pcap(HERE / "pcap" / f"{name}.pcap", frames)
         for number, frame in enumerate(frames):
             (CORPUS / f"{name}-{number:02}").write_bytes(frame)
