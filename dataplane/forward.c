@@ -275,7 +275,7 @@ forward_from_server(struct lcore *lc, struct burst *b, unsigned i, uint32_t numb
 	rewrite(lc, b, i, flow_ref(number, FLOW_REVERSE));
 	rewrite_mac(frame_of(m), f->reverse.client_mac, port->mac.b);
 	send_on(lc, b, i, f->reverse.client_port, port->mtu);
-	if ((news & TRACK_REPLY) && !f->track.open && (f->forward.flags & FLOW_PER_REQUEST))
+	if ((news & TRACK_REPLY) && (f->forward.flags & FLOW_PER_REQUEST))
 		request_answered(lc, number);
 }
 
