@@ -145,10 +145,9 @@ plain_key(const union flow_match *m, struct flow_key *key)
 }
 
 static inline void
-locate_plain(struct lcore *lc, struct burst *b, unsigned i)
+locate_plain(struct lcore *lc, struct burst *b, unsigned i, const struct classifier_local4 *local4)
 {
-	int32_t local = classifier_local4_lookup(
-			classifier_local4(lc->view->classifier), b->match[i].dst_be);
+	int32_t local = classifier_local4_lookup(local4, b->match[i].dst_be);
 	struct flow_key key;
 
 	if (local >= 0) {
@@ -288,6 +287,7 @@ ingress_parsed(struct lcore *lc, struct burst *b, unsigned i)
 void
 ingress(struct lcore *lc, struct burst *b)
 {
+	const struct classifier_local4 *local4 = classifier_local4(lc->view->classifier);
 	unsigned i;
 
 	for (i = 0; i < b->count; i++) {
@@ -296,7 +296,7 @@ ingress(struct lcore *lc, struct burst *b)
 		b->plain[i] = is_plain(frame_of(m), m->data_len);
 		if (likely(b->plain[i])) {
 			b->match[i].v = match_load(frame_of(m));
-			locate_plain(lc, b, i);
+			locate_plain(lc, b, i, local4);
 		} else {
 			ingress_parsed(lc, b, i);
 		}
@@ -358,6 +358,24 @@ ingress_port(struct lcore *lc, const struct ingress_lane *lane, struct rte_mbuf 
 	return true;
 }
 
+/* All of a burst mostly came for one logical port. */
+static void
+count_received(struct lcore *lc, const struct burst *b)
+{
+	uint16_t i, from = 0;
+
+	while (from < b->count) {
+		struct port_counters *c = &lc->port_counter[b->mbuf[from]->port];
+		uint64_t bytes = 0;
+
+		for (i = from; i < b->count && b->mbuf[i]->port == b->mbuf[from]->port; i++)
+			bytes += b->mbuf[i]->pkt_len;
+		counter_add(&c->rx_packets, i - from);
+		counter_add(&c->rx_bytes, bytes);
+		from = i;
+	}
+}
+
 void
 ingress_lane(struct lcore *lc, const struct ingress_lane *lane, struct burst *b)
 {
@@ -370,14 +388,12 @@ ingress_lane(struct lcore *lc, const struct ingress_lane *lane, struct burst *b)
 		struct rte_mbuf *m = b->mbuf[i];
 
 		bytes += m->pkt_len;
-		if (likely(ingress_port(lc, lane, m))) {
-			counter_add(&lc->port_counter[m->port].rx_packets, 1);
-			counter_add(&lc->port_counter[m->port].rx_bytes, m->pkt_len);
+		if (likely(ingress_port(lc, lane, m)))
 			b->mbuf[kept++] = m;
-		}
 	}
 	counter_add(&lc->counters->received, b->count);
 	counter_add(&lc->counters->received_bytes, bytes);
 	b->count = kept;
+	count_received(lc, b);
 	ingress(lc, b);
 }

@@ -279,6 +279,7 @@ def parse_arguments():
     parser.add_argument("--quick", action="store_true", help="fewer cases and shorter windows: about two minutes")
     parser.add_argument("--report", metavar="FILE", help="write the results as JSON")
     parser.add_argument("--only", metavar="CASE", action="append", help="only this case, such as fullnat or nat-v6")
+    parser.add_argument("--max-ratio", type=float, metavar="R", help="fail if a case costs more than R times testpmd's 5tswap")
     parser.add_argument("--flows", type=int, help="only cases with so many flows")
     parser.add_argument("--daemon", metavar="PROGRAM", default=str(ROOT / "build/understudyd"), help=argparse.SUPPRESS)
     parser.add_argument("--keep", action="store_true", help="leave captures, configuration and logs behind")
@@ -294,6 +295,16 @@ def check_machine(options):
         raise SystemExit("bench: dpdk-testpmd is missing: apt-get install dpdk")
     if not Path(options.daemon).exists():
         raise SystemExit(f"bench: {options.daemon} is missing: ./tools/build")
+
+
+def is_failed(row, max_ratio):
+    """Void, or dearer than allowed: said in the case's own line."""
+    if "void" in row:
+        return True
+    if max_ratio is None or row["ratio"] <= max_ratio:
+        return False
+    say(f"{row['name']}, {row['flows']:,} flows: {row['ratio']} times 5tswap, and {max_ratio} are allowed")
+    return True
 
 
 def main():
@@ -313,7 +324,7 @@ def main():
             shutil.rmtree(directory)
     if options.report:
         Path(options.report).write_text(json.dumps({"quick": options.quick, "cases": bench.results}, indent=1) + "\n")
-    return 1 if any("void" in row for row in bench.results) else 0
+    return 1 if any(is_failed(row, options.max_ratio) for row in bench.results) else 0
 
 
 if __name__ == "__main__":

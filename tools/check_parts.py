@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parts of tools/check: what each runs, what it needs first, and which may run side by side.
 
-    packages -> build-gcc -> unit, fuzz, suites -> lab, lab-af_packet, lab-lcores, demo, lab-asan   (first lane: has the CPUs)
+    packages -> build-gcc -> unit, fuzz, suites -> lab, lab-af_packet, lab-lcores, demo, bench, lab-asan   (first lane: has the CPUs)
         |-----> lint -> build-clang -> asan -> tsan                                        (second lane: only idle time)
 
 The lab forwards on CPU 1 with deadlines of milliseconds, so whatever runs beside it is scheduled as idle.
@@ -67,6 +67,9 @@ PARTS = [
     Part("lab-af_packet", "lab on net_af_packet", [LAB + ["--pmd", "af_packet"]], ("build-gcc",), counts_tests=True),
     Part("lab-lcores", "lab with two lcores and queues", [LAB + ["--lcores", "2"]], ("build-gcc",), counts_tests=True),
     Part("demo", "the demo, quick", [["tools/demo", "--quick", "--report", "build/demo.json"]], ("build-gcc",)),
+    # 2.2 to 2.4 on a quiet machine; others' load moves both sides of the ratio, but not alike.
+    Part("bench", "packet path against testpmd, quick",
+         [["tools/bench", "--quick", "--only", "fullnat", "--max-ratio", "4", "--report", "build/bench.json"]], ("build-gcc",)),
     Part("lab-asan", "bad packets at the daemon under ASan and UBSan",
          [LAB + ["--build", "build-asan", "--only", "bad packets"]], ("asan",), env=SANITIZER_ENV, counts_tests=True),
     Part("lint", "house style", [["tools/lint"]], ("packages",), idle=True),
