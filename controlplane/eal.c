@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_pdump.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -228,20 +229,33 @@ advice(int error)
 	}
 }
 
+/* dpdk-dumpcap asks the process whose ports they are; nothing is done to packets until it does. */
+static void
+allow_capture(struct journal *journal)
+{
+	if (rte_pdump_init() < 0)
+		journal_add(journal, JOURNAL_WARNING, "start", NULL, NULL,
+				"dpdk-dumpcap cannot capture: %s", rte_strerror(rte_errno));
+}
+
 int
 eal_start(const struct config *config, struct journal *journal, char *error, size_t error_size)
 {
 	/* DPDK keeps pointers into its arguments. */
 	static struct eal_arguments arguments;
-	int ret = eal_arguments_build(config, decide_hugepages(config, journal), &arguments);
+	bool hugepages = decide_hugepages(config, journal);
+	int ret = eal_arguments_build(config, hugepages, &arguments);
 
 	if (ret < 0) {
 		snprintf(error, error_size,
 				"DPDK: too many lcores or PCI devices for its command line");
 		return ret;
 	}
-	if (rte_eal_init(arguments.count, arguments.argument) >= 0)
+	if (rte_eal_init(arguments.count, arguments.argument) >= 0) {
+		if (hugepages)
+			allow_capture(journal);
 		return 0;
+	}
 	snprintf(error, error_size, "DPDK cannot start: %s; %s", rte_strerror(rte_errno),
 			advice(rte_errno));
 	return -rte_errno;
@@ -266,6 +280,7 @@ remove_hugepage_files(const char *prefix)
 void
 eal_stop(const char *file_prefix)
 {
+	(void)rte_pdump_uninit();
 	(void)rte_eal_cleanup();
 	remove_hugepage_files(file_prefix);
 }
