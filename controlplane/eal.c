@@ -15,6 +15,7 @@
 
 #define MBUFS_PER_LCORE 26624u /* made, copied, injected packets, and reassembled ones of 64 KiB */
 #define BYTES_PER_MBUF 2560u /* data room, headroom, headers */
+#define BYTES_PER_PLAIN_MBUF 4096u /* without hugepages DPDK gives each a page */
 #define MBUFS_PER_LANE 16384u /* where `mbufs` leaves it to the driver */
 #define MEMORY_BASE_MB 128u /* rings, drivers, views' messages */
 #define HUGEPAGES_DIR "/sys/kernel/mm/hugepages"
@@ -36,7 +37,7 @@ lane_count(const struct config *config)
 }
 
 unsigned
-eal_memory_mb(const struct config *config)
+eal_memory_mb(const struct config *config, bool hugepages)
 {
 	const struct config_limits *l = &config->limits;
 	uint64_t mbufs, bytes;
@@ -45,7 +46,7 @@ eal_memory_mb(const struct config *config)
 		return config->gateway.memory_mb;
 	mbufs = (uint64_t)config->gateway.lcore_count * MBUFS_PER_LCORE;
 	mbufs += (uint64_t)lane_count(config) * (l->mbufs != 0 ? l->mbufs : MBUFS_PER_LANE);
-	bytes = mbufs * BYTES_PER_MBUF;
+	bytes = mbufs * (hugepages ? BYTES_PER_MBUF : BYTES_PER_PLAIN_MBUF);
 	return MEMORY_BASE_MB + (unsigned)(bytes >> 20);
 }
 
@@ -129,7 +130,7 @@ add_memory(struct eal_arguments *a, const struct config *config, bool hugepages)
 						      : 0;
 	ret |= add(a, "--no-huge");
 	ret |= add(a, "--no-shconf");
-	ret |= add(a, "-m%u", eal_memory_mb(config));
+	ret |= add(a, "-m%u", eal_memory_mb(config, false));
 	return ret == 0 ? 0 : -E2BIG;
 }
 
@@ -193,7 +194,7 @@ decide_hugepages(const struct config *config, struct journal *journal)
 	static const char without[] = "DPDK uses plain memory: packets cost more, and dpdk-dumpcap "
 				      "and dpdk-proc-info cannot attach";
 	unsigned long mb = free_hugepages_mb();
-	unsigned wanted = eal_memory_mb(config);
+	unsigned wanted = eal_memory_mb(config, true);
 
 	if (!config->gateway.hugepages) {
 		journal_add(journal, JOURNAL_WARNING, "memory", NULL, NULL,

@@ -20,7 +20,7 @@ struct eal_arguments {
 };
 
 /* Memory that DPDK needs for the configuration, in MB: `memory`, or an estimate from the limits. */
-unsigned eal_memory_mb(const struct config *config);
+unsigned eal_memory_mb(const struct config *config, bool hugepages);
 
 /* The arguments for a configuration; without hugepages if `hugepages` is false. 0 or -E2BIG. */
 int eal_arguments_build(const struct config *config, bool hugepages, struct eal_arguments *out);

@@ -10,6 +10,7 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <rte_mbuf_pool_ops.h>
 #include <rte_mempool.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@
 #define XDP_FRAME_MAX 4096u /* a frame of the UMEM is at most a page */
 /* What a mempool and an mbuf put before a frame's data. */
 #define MBUF_OVERHEAD (RTE_CACHE_LINE_SIZE + sizeof(struct rte_mbuf) + RTE_PKTMBUF_HEADROOM)
+#define XDP_ROOM (XDP_FRAME_MAX - RTE_CACHE_LINE_SIZE - sizeof(struct rte_mbuf))
 #define XDP_MTU_MAX ((uint16_t)(XDP_FRAME_MAX - MBUF_OVERHEAD - XDP_HEADROOM - FRAME_OVERHEAD))
 #define RSS_WANTED (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP)
 
@@ -313,7 +315,7 @@ data_room(const struct opening *o)
 		return (uint16_t)RTE_ALIGN(frame, 128);
 	}
 	if (is_driver(o, "net_af_xdp"))
-		frame += XDP_HEADROOM;
+		return XDP_ROOM;
 	frame = RTE_MAX(frame, ROOM_MIN) + RTE_PKTMBUF_HEADROOM;
 	return RTE_MIN(frame, (uint32_t)UINT16_MAX);
 }
@@ -322,6 +324,33 @@ static void
 pool_name(char out[RTE_MEMPOOL_NAMESIZE], const struct lane *lane)
 {
 	snprintf(out, RTE_MEMPOOL_NAMESIZE, "rx_%u_%u", lane->dpdk_port, lane->queue);
+}
+
+/* As rte_pktmbuf_pool_create(), but one buffer fills one page. The driver takes buffers to stand side by side
+ * (`size * frame` bytes from the first are its UMEM), while a pool leaves out what would cross a page: behind the gaps
+ * the last buffers would be outside, and a packet in one of them neither be received nor sent, nor come back. */
+static struct rte_mempool *
+create_xdp_pool(const char *name, uint32_t n, int socket)
+{
+	struct rte_pktmbuf_pool_private private = {.mbuf_data_room_size = XDP_ROOM};
+	struct rte_mempool *pool = rte_mempool_create_empty(name, n,
+			sizeof(struct rte_mbuf) + XDP_ROOM, POOL_CACHE, sizeof(private), socket,
+			RTE_MEMPOOL_F_NO_SPREAD);
+	int ret;
+
+	if (pool == NULL)
+		return NULL;
+	ret = rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL);
+	rte_pktmbuf_pool_init(pool, &private);
+	if (ret == 0)
+		ret = rte_mempool_populate_default(pool);
+	if (ret < 0) {
+		rte_mempool_free(pool);
+		rte_errno = -ret;
+		return NULL;
+	}
+	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+	return pool;
 }
 
 static struct rte_mempool *
@@ -335,7 +364,10 @@ create_pool(struct opening *o, const struct lane *lane, uint32_t descriptors)
 	if (n == 0)
 		n = descriptors + SPARE_MBUFS + resident_packets(o, lane->queue);
 	pool_name(name, lane);
-	pool = rte_pktmbuf_pool_create(name, n, POOL_CACHE, 0, room, o->device->socket);
+	if (is_driver(o, "net_af_xdp"))
+		pool = create_xdp_pool(name, n, o->device->socket);
+	else
+		pool = rte_pktmbuf_pool_create(name, n, POOL_CACHE, 0, room, o->device->socket);
 	if (pool == NULL)
 		fail(o, rte_errno,
 				"no memory for %u packet buffers of %u bytes (%u MB): %s; provide "

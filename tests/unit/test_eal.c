@@ -31,11 +31,11 @@ static const struct argument_case cases[] = {
 				"understudyd --lcores=0@0,1@4,2@6 --main-lcore=0 --no-pci "
 				"--file-prefix=usf --no-huge --no-shconf "
 				"-m512 --telemetry --log-level=warning"},
-		/* 128 + (100,000 x 384 + 100 x 4,608 x 2 + 2 x 16,384 x 2,560) bytes in MB */
+		/* 128 MB, and 2 x (26,624 + 16,384) buffers of 4,096 bytes */
 		{"plain memory is estimated from the limits", {"net_tap0", "net_tap1"}, false, 0,
 				"understudyd --lcores=0@0,1@4,2@6 --main-lcore=0 --no-pci "
 				"--file-prefix=usf --no-huge --no-shconf "
-				"-m338 --telemetry --log-level=warning"},
+				"-m464 --telemetry --log-level=warning"},
 };
 
 static void
