@@ -64,7 +64,7 @@ flow_end(struct lcore *lc, uint32_t number)
 	slot_release(lc, f);
 	mirror_end(lc, number);
 	track_end(&f->track, f->forward.match.protocol, &lc->endpoint[f->forward.eid]);
-	lc->flows.by_state[f->track.state]--;
+	gauge_add(&lc->flows.by_state[f->track.state], -1);
 	f->track.state = FLOW_FREE;
 	f->forward.match.q[1] = f->reverse.match.q[1] = 0;
 	f->forward.slot = LOCAL_NONE;
@@ -279,7 +279,7 @@ flow_create(struct lcore *lc, const struct candidate *c, enum packet_end *why)
 	track_begin(&f->track, c->key.protocol, c->adopted, lc->now, &lc->endpoint[c->steer.eid]);
 	if (c->service->forward == FORWARD_DSR_L2)
 		track_one_way(&f->track);
-	lc->flows.by_state[f->track.state]++;
+	gauge_add(&lc->flows.by_state[f->track.state], 1);
 	counter_add(&lc->counters->flows_created, 1);
 	counter_add(&lc->counters->flows_adopted, c->adopted);
 	return number;

@@ -78,7 +78,8 @@ flow_take(struct flow_table *t)
 
 	if (!t->free_count)
 		return 0;
-	number = t->free[--t->free_count];
+	number = t->free[t->free_count - 1];
+	gauge_add(&t->free_count, -1);
 	if (number > t->high)
 		t->high = number;
 	return number;
@@ -87,7 +88,8 @@ flow_take(struct flow_table *t)
 void
 flow_give_back(struct flow_table *t, uint32_t number)
 {
-	t->free[t->free_count++] = number;
+	t->free[t->free_count] = number;
+	gauge_add(&t->free_count, 1);
 }
 
 /* Ports and IPv4 addresses of a match or of what is to be written; IPv6 addresses are the caller's to fill in. */

@@ -189,8 +189,8 @@ state_count(struct lcore *lc, uint8_t before, uint8_t after)
 {
 	if (likely(before == after))
 		return;
-	lc->flows.by_state[before]--;
-	lc->flows.by_state[after]++;
+	gauge_add(&lc->flows.by_state[before], -1);
+	gauge_add(&lc->flows.by_state[after], 1);
 }
 
 static inline unsigned

@@ -72,14 +72,14 @@ fragment_table_free(struct fragment_table *t)
 static void
 bury(struct fragment_table *t, enum packet_end reason)
 {
-	t->counters->end[reason] += t->row.cnt;
+	counter_add(&t->counters->end[reason], t->row.cnt);
 	rte_ip_frag_free_death_row(&t->row, 3);
 }
 
 static void
 drop(struct fragment_table *t, struct rte_mbuf *m, enum packet_end reason)
 {
-	t->counters->end[reason] += m->nb_segs;
+	counter_add(&t->counters->end[reason], m->nb_segs);
 	rte_pktmbuf_free(m);
 }
 
@@ -173,8 +173,8 @@ finish(struct fragment_table *t, struct rte_mbuf *chain)
 		return NULL;
 	}
 	seal(whole);
-	t->counters->end[END_fragment_held] += fragments - 1;
-	t->counters->reassembled++;
+	counter_add(&t->counters->end[END_fragment_held], fragments - 1);
+	counter_add(&t->counters->reassembled, 1);
 	return whole;
 }
 

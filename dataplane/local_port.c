@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "local_port.h"
 
+#include "counters.h"
+
 /* How many slots of inactive addresses one call may put aside: a few microseconds. They are put aside once. */
 #define SKIP_MAX 1024
 /* How many that were put aside one call may look at: their address may be active again. */
@@ -128,7 +130,7 @@ local_port_get(struct local_ports *l, const uint8_t *active, uint32_t count, uin
 	if (slot == LOCAL_NONE)
 		return LOCAL_NONE;
 	l->slot[slot].flow = flow;
-	l->used++;
+	gauge_add(&l->used, 1);
 	return slot;
 }
 
@@ -136,5 +138,5 @@ void
 local_port_put(struct local_ports *l, uint32_t slot, bool tcp, uint32_t now_ms, uint32_t rest_ms)
 {
 	append(l, tcp ? &l->tcp : &l->udp, slot, now_ms + rest_ms);
-	l->used--;
+	gauge_add(&l->used, -1);
 }

@@ -199,6 +199,13 @@ counter_read(const uint64_t *counter)
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 
+/* How many there are of something: up and down, by one writer, read like a counter. */
+static inline void
+gauge_add(uint32_t *gauge, int32_t n)
+{
+	__atomic_store_n(gauge, *gauge + (uint32_t)n, __ATOMIC_RELAXED);
+}
+
 static inline void
 histogram_add(struct histogram *h, uint32_t us)
 {
