@@ -208,6 +208,9 @@ class Lab:
         host = Host(self, name)
         host.ip("link", "add", "br0", "type", "bridge", "mcast_snooping", "0", "stp_state", "0", "forward_delay", "0")
         host.ip("link", "set", "br0", "up")
+        # Where br_netfilter is loaded, a bridge judges IP headers and puts fragments together: no switch does.
+        for family in ("iptables", "ip6tables", "arptables"):
+            host.run("sysctl", "-qw", f"net.bridge.bridge-nf-call-{family}=0", check=False)
         return host
 
     def plug(self, switch, host, interface, addresses=(), queues=1):

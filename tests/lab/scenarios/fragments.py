@@ -9,6 +9,9 @@ from lab import servers, worlds
 from lab.hosts import wait_until
 from lab.topology import SERVICE, v4
 
+# DPDK's net_af_packet has the kernel put fragments together first; what then is larger than a frame is lost (docs/limits.md).
+PMDS = ("af_xdp",)
+
 ECHO = """
 import os, socket, sys
 for size in map(int, sys.argv[2:]):
