@@ -159,18 +159,38 @@ traffic_json(const struct collector *c)
 			"drops", api_count(faults(&d)));
 }
 
+/* [[lower end of a bucket in microseconds, count], ...] of those that are not empty. */
+static json_t *
+seen_json(const struct histogram *h)
+{
+	json_t *out = json_array();
+	uint32_t b;
+
+	for (b = 0; b < HISTOGRAM_BUCKETS; b++) {
+		if (h->count[b])
+			json_array_append_new(out,
+					json_pack("[o, o]",
+							api_real((double)histogram_lower(b) / 10),
+							api_count(h->count[b])));
+	}
+	return out;
+}
+
 static json_t *
 publish_json(struct gateway *g)
 {
 	struct publish_stats p;
+	struct histogram seen;
 
 	publish_stats(g->publisher, &p);
-	return json_pack("{s:o s:o s:o s:o s:o s:o s:o}", "published", api_count(p.published),
+	collector_view_latency(g->collector, &seen);
+	return json_pack("{s:o s:o s:o s:o s:o s:o s:o s:o}", "published", api_count(p.published),
 			"reclaimed", api_count(p.reclaimed), "failed", api_count(p.failed),
 			"waiting", api_count(p.waiting), "build_us_last",
 			api_real((double)p.build_ns_last / 1000), "build_us_max",
 			api_real((double)p.build_ns_max / 1000), "seen_us_p99",
-			api_real(collector_view_latency_p99(g->collector)));
+			api_real(collector_quantile(&seen, 0.99) / 10), "seen_us",
+			seen_json(&seen));
 }
 
 static json_t *

@@ -489,19 +489,18 @@ collector_histogram(const struct collector *c, uint32_t eid, enum leg leg, enum 
 	}
 }
 
-double
-collector_view_latency_p99(const struct collector *c)
+void
+collector_view_latency(const struct collector *c, struct histogram *out)
 {
 	const struct histogram *h;
-	struct histogram sum = {{0}};
 	uint32_t i, b;
 
+	memset(out, 0, sizeof(*out));
 	for (i = 0; i < c->lcores; i++) {
 		h = dataplane_view_latency(c->g->dataplane, i);
 		for (b = 0; b < HISTOGRAM_BUCKETS; b++)
-			sum.count[b] += __atomic_load_n(&h->count[b], __ATOMIC_RELAXED);
+			out->count[b] += __atomic_load_n(&h->count[b], __ATOMIC_RELAXED);
 	}
-	return collector_quantile(&sum, 0.99) / 10; /* it is kept in tenths of microseconds */
 }
 
 uint64_t

@@ -56,8 +56,8 @@ void collector_histogram(const struct collector *c, uint32_t eid, enum leg leg,
 /* The q-quantile (0..1), interpolated within its bucket; NAN if it is empty. In the histogram's unit. */
 double collector_quantile(const struct histogram *h, double q);
 
-/* p99 of the time from publishing a view to its first use by an lcore, in microseconds; NAN before the first. */
-double collector_view_latency_p99(const struct collector *c);
+/* Times from publishing a view to its first use by an lcore, over all lcores, in tenths of microseconds. */
+void collector_view_latency(const struct collector *c, struct histogram *out);
 
 /* Flows that still name the id, whoever had it. A registry_active_flows; `collector` is a struct collector. */
 uint64_t collector_active_flows(void *collector, uint32_t eid);
