@@ -68,6 +68,7 @@ on_drain(void *arg)
 	drain_punted(g);
 	publish_reclaim(g->publisher);
 	flow_lister_poll(g->flows);
+	telemetry_poll();
 }
 
 static void
@@ -82,7 +83,6 @@ on_tick(void *arg)
 	struct gateway *g = arg;
 
 	collector_tick(g->collector);
-	telemetry_tick();
 	if (publish_run(g->publisher) < 0)
 		journal_add(g->journal, JOURNAL_ERR, "publish", NULL, NULL,
 				"no memory for a new table: the old one stays in force");

@@ -1,23 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- *   control thread: build ──trylock──> swap ──> free the old one
- *   telemetry thread:        lock ──> copy into the answer ──> unlock
+ *   telemetry thread: question ──────────────────────────────> wait, a second at most ──> tell, free
+ *   control thread:      └──seen within a millisecond──> answer ──┘
  *
- * The snapshot is JSON of the API's own making, so that both tell the same.
+ * A snapshot each second would cost as much with a hundred thousand endpoints as all else together, for nobody. The
+ * answer is JSON of the API's own making, so that both tell the same.
  */
 #include "telemetry.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <rte_telemetry.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "api_show.h"
 #include "collect.h"
 
-static struct gateway *gateway;
+#define WAIT_S 1
+
+struct question {
+	const char *what; /* status, lcores, drops or endpoints */
+	const char *param; /* which one; NULL: all, or their names */
+	json_t *answer; /* NULL: there is none such */
+	bool done;
+};
+
+static struct gateway *gateway; /* under the lock, as all of these */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static json_t *snapshot; /* under the lock: {status, lcores, drops, endpoints} */
+static pthread_cond_t change = PTHREAD_COND_INITIALIZER; /* of `question`, in either direction */
+static struct question
+		*question; /* also read without the lock, atomically, to see whether there is one */
 
 /* The names that DPDK 22.11 takes are letters, digits, _ and /; ours may have more. */
 static void
@@ -51,70 +65,6 @@ object_tell(struct rte_tel_data *d, json_t *object)
 	rte_tel_data_start_dict(d);
 	json_object_foreach(object, key, value) value_add(d, key, value);
 	return 0;
-}
-
-static int
-object_command(const char *key, struct rte_tel_data *d)
-{
-	int rc = -ENOENT;
-
-	pthread_mutex_lock(&lock);
-	if (snapshot)
-		rc = object_tell(d, json_object_get(snapshot, key));
-	pthread_mutex_unlock(&lock);
-	return rc;
-}
-
-static int
-status_command(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	return object_command("status", d);
-}
-
-static int
-drops_command(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	return object_command("drops", d);
-}
-
-/* Without a parameter the names that can be one. */
-static int
-keyed_tell(struct rte_tel_data *d, json_t *rows, const char *params)
-{
-	const char *key;
-	json_t *row;
-
-	if (params && *params) {
-		row = json_object_get(rows, params);
-		return row ? object_tell(d, row) : -ENOENT;
-	}
-	rte_tel_data_start_array(d, RTE_TEL_STRING_VAL);
-	json_object_foreach(rows, key, row) rte_tel_data_add_array_string(d, key);
-	return 0;
-}
-
-static int
-keyed_command(const char *key, const char *params, struct rte_tel_data *d)
-{
-	int rc = -ENOENT;
-
-	pthread_mutex_lock(&lock);
-	if (snapshot)
-		rc = keyed_tell(d, json_object_get(snapshot, key), params);
-	pthread_mutex_unlock(&lock);
-	return rc;
-}
-
-static int
-lcores_command(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	return keyed_command("lcores", params, d);
-}
-
-static int
-endpoints_command(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	return keyed_command("endpoints", params, d);
 }
 
 static json_t *
@@ -179,9 +129,6 @@ endpoint_make(struct gateway *g, const struct endpoint *e)
 			api_count(e->eid), "shift_of_65536", api_count(e->shift));
 	struct leg_counters c;
 
-	/* of thousands of endpoints most are idle, and a tick must be short */
-	if (!collector_leg_used(g->collector, e->eid, LEG_SERVER))
-		return out;
 	collector_leg(g->collector, e->eid, LEG_SERVER, &c);
 #define X(name, text) json_object_set_new(out, #name, api_count(c.name));
 	LEG_COUNTER_LIST(X)
@@ -190,7 +137,7 @@ endpoint_make(struct gateway *g, const struct endpoint *e)
 }
 
 static json_t *
-endpoints_make(struct gateway *g)
+endpoint_names(struct gateway *g)
 {
 	json_t *out = json_object();
 	char key[RTE_TEL_MAX_STRING_LEN];
@@ -200,12 +147,130 @@ endpoints_make(struct gateway *g)
 	for (i = 0; i < registry_service_count(g->registry); i++) {
 		s = registry_service_at(g->registry, i);
 		for (j = 0; j < s->endpoint_count; j++) {
+			if (json_object_size(out) == RTE_TEL_MAX_ARRAY_ENTRIES)
+				return out;
 			snprintf(key, sizeof(key), "%s/%s", s->config->name,
 					s->endpoint[j]->config->name);
-			json_object_set_new(out, key, endpoint_make(g, s->endpoint[j]));
+			json_object_set_new(out, key, json_null());
 		}
 	}
 	return out;
+}
+
+/* `param` is SERVICE/ENDPOINT. */
+static json_t *
+endpoint_or_null(struct gateway *g, const char *param)
+{
+	const char *slash = strchr(param, '/');
+	char *service = slash ? strndup(param, (size_t)(slash - param)) : NULL;
+	const struct endpoint *e =
+			service ? registry_endpoint_by_name(g->registry, service, slash + 1) : NULL;
+
+	free(service);
+	return e ? endpoint_make(g, e) : NULL;
+}
+
+static json_t *
+lcores_or_null(struct gateway *g, const char *param)
+{
+	json_t *rows = lcores_make(g), *row;
+
+	if (!param)
+		return rows;
+	row = json_incref(json_object_get(rows, param));
+	json_decref(rows);
+	return row;
+}
+
+static json_t *
+answer_or_null(struct gateway *g, const struct question *q)
+{
+	if (!strcmp(q->what, "status"))
+		return status_make(g);
+	if (!strcmp(q->what, "drops"))
+		return drops_make(g);
+	if (!strcmp(q->what, "lcores"))
+		return lcores_or_null(g, q->param);
+	return q->param ? endpoint_or_null(g, q->param) : endpoint_names(g);
+}
+
+/* Waits for `question` to change; false when the time is over. */
+static bool
+wait_change(const struct timespec *until)
+{
+	return pthread_cond_timedwait(&change, &lock, until) == 0;
+}
+
+/* Under the lock. One question at a time; what comes late has no asker any more. */
+static int
+ask(struct question *q)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += WAIT_S;
+	while (gateway && question && wait_change(&until))
+		;
+	if (!gateway || question)
+		return -EBUSY;
+	__atomic_store_n(&question, q, __ATOMIC_RELEASE);
+	while (gateway && !q->done && wait_change(&until))
+		;
+	__atomic_store_n(&question, NULL, __ATOMIC_RELEASE);
+	pthread_cond_broadcast(&change);
+	if (!q->done)
+		return -ETIMEDOUT;
+	return q->answer ? 0 : -ENOENT;
+}
+
+static int
+names_tell(struct rte_tel_data *d, json_t *rows)
+{
+	const char *key;
+	json_t *row;
+
+	rte_tel_data_start_array(d, RTE_TEL_STRING_VAL);
+	json_object_foreach(rows, key, row) rte_tel_data_add_array_string(d, key);
+	return 0;
+}
+
+static int
+command(const char *what, const char *param, bool keyed, struct rte_tel_data *d)
+{
+	struct question q = {.what = what, .param = param && *param ? param : NULL};
+	int rc;
+
+	pthread_mutex_lock(&lock);
+	rc = ask(&q);
+	pthread_mutex_unlock(&lock);
+	if (rc == 0)
+		rc = keyed && !q.param ? names_tell(d, q.answer) : object_tell(d, q.answer);
+	json_decref(q.answer);
+	return rc;
+}
+
+static int
+status_command(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	return command("status", NULL, false, d);
+}
+
+static int
+drops_command(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	return command("drops", NULL, false, d);
+}
+
+static int
+lcores_command(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	return command("lcores", params, true, d);
+}
+
+static int
+endpoints_command(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	return command("endpoints", params, true, d);
 }
 
 int
@@ -230,31 +295,26 @@ telemetry_start(struct gateway *g)
 }
 
 void
-telemetry_tick(void)
+telemetry_poll(void)
 {
-	json_t *fresh, *old;
+	struct question *q;
 
-	if (!gateway)
+	if (!__atomic_load_n(&question, __ATOMIC_ACQUIRE) || pthread_mutex_trylock(&lock) != 0)
 		return;
-	fresh = json_pack("{s:o s:o s:o s:o}", "status", status_make(gateway), "lcores",
-			lcores_make(gateway), "drops", drops_make(gateway), "endpoints",
-			endpoints_make(gateway));
-	if (pthread_mutex_trylock(&lock) != 0) {
-		json_decref(fresh);
-		return;
+	q = question;
+	if (gateway && q && !q->done) {
+		q->answer = answer_or_null(gateway, q);
+		q->done = true;
+		pthread_cond_broadcast(&change);
 	}
-	old = snapshot;
-	snapshot = fresh;
 	pthread_mutex_unlock(&lock);
-	json_decref(old);
 }
 
 void
 telemetry_stop(void)
 {
 	pthread_mutex_lock(&lock);
-	json_decref(snapshot);
-	snapshot = NULL;
 	gateway = NULL;
+	pthread_cond_broadcast(&change);
 	pthread_mutex_unlock(&lock);
 }
