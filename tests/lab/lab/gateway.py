@@ -123,7 +123,9 @@ class Gateway:
         raise Skip(f"needs {self.lab.build}/{name}: not built")
 
     def write(self):
-        self.file.write_text(yaml.safe_dump(self.config, sort_keys=False))
+        """As people write it; what is too large for them to read as JSON, which is YAML too and much faster written."""
+        large = len(self.config["services"]) > 100
+        self.file.write_text(json.dumps(self.config) if large else yaml.safe_dump(self.config, sort_keys=False))
 
     def start(self, seconds=30):
         self.write()
