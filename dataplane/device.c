@@ -9,6 +9,7 @@
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_log.h>
 #include <rte_mbuf.h>
 #include <rte_mbuf_pool_ops.h>
 #include <rte_mempool.h>
@@ -561,6 +562,8 @@ close_port(uint16_t port)
 
 	if (rte_eth_dev_info_get(port, &info) == 0)
 		dev = info.device;
+	/* It then tries to detach the XDP program, which is not its own, and complains. */
+	(void)rte_log_set_level_pattern("pmd.net.af_xdp", RTE_LOG_CRIT);
 	(void)rte_eth_dev_stop(port);
 	(void)rte_eth_dev_close(port);
 	if (dev != NULL)
