@@ -32,14 +32,27 @@ registry_endpoint_is_up(const struct endpoint *e)
 	return e->resolved && (e->health == HEALTH_UP || unchecked);
 }
 
+static bool
+can_take(const struct endpoint *e)
+{
+	return registry_endpoint_is_up(e) && !e->drain;
+}
+
 struct endpoint *
 registry_standby_or_null(const struct endpoint *e)
 {
+	struct endpoint *suspect = NULL;
 	size_t i;
 
-	for (i = 0; i < e->shadow_count; i++)
-		if (registry_endpoint_is_up(e->shadow[i]) && !e->shadow[i]->drain)
+	for (i = 0; i < e->shadow_count; i++) {
+		if (!can_take(e->shadow[i]))
+			continue;
+		if (!e->shadow[i]->suspect)
 			return e->shadow[i];
+		suspect = suspect ? suspect : e->shadow[i];
+	}
+	if (suspect)
+		return suspect;
 	return e->shadow_count ? e->shadow[0] : NULL;
 }
 
@@ -70,7 +83,7 @@ settle_shift(struct registry *r, struct endpoint *e)
 		slot->shift_complete = false;
 		return;
 	}
-	if (slot->shift_complete || !standby || !registry_endpoint_is_up(standby) || standby->drain)
+	if (slot->shift_complete || !standby || !can_take(standby))
 		return;
 	slot->shift_complete = true;
 	if (e->service->config->established == ESTABLISHED_RESET_AFTER)
@@ -260,12 +273,6 @@ registry_set_neighbour(struct registry *r, struct endpoint *e, const struct view
 }
 
 static bool
-can_take(const struct endpoint *e)
-{
-	return registry_endpoint_is_up(e) && !e->drain;
-}
-
-static bool
 others_can_take(const struct endpoint *e)
 {
 	const struct service *s = e->service;
@@ -280,11 +287,10 @@ others_can_take(const struct endpoint *e)
 void
 registry_set_suspect(struct registry *r, struct endpoint *e, bool suspect)
 {
-	suspect = suspect && others_can_take(e);
 	if (suspect == e->suspect)
 		return;
 	e->suspect = suspect;
-	registry_page_changed(r, e->eid);
+	registry_endpoint_changed(r, e, false);
 }
 
 int

@@ -83,7 +83,8 @@ uint32_t registry_endpoint_limit(const struct registry *r);
 
 /* Would the view say UP: healthy (or without checks), and its neighbour known? */
 bool registry_endpoint_is_up(const struct endpoint *e);
-/* Where its shifted and failed-over flows go: the first shadow that is up and not drained, else the first; or NULL. */
+/* Where its shifted and failed-over flows go: the first shadow that is up, not drained and not suspect, else the first
+ * that is suspect at worst, else the first; or NULL. */
 struct endpoint *registry_standby_or_null(const struct endpoint *e);
 
 /* Changes; each marks what must be rebuilt, and takes effect with the next publish_run(). `shift` must have a shadow
@@ -99,8 +100,8 @@ int registry_set_weight(struct registry *r, struct endpoint *e,
 		uint32_t weight); /* until the next reload */
 void registry_set_health(struct registry *r, struct endpoint *e, enum health_state health,
 		const char *reason);
-/* Evidence against the endpoint that is being confirmed: new flows go elsewhere meanwhile, if anybody else can take them;
- * flows that it has are not touched. */
+/* Evidence against the endpoint: new flows go elsewhere meanwhile, if anybody who is not suspect can take them; flows
+ * that it has are not touched. */
 void registry_set_suspect(struct registry *r, struct endpoint *e, bool suspect);
 void registry_set_neighbour(struct registry *r, struct endpoint *e,
 		const struct view_l2 *l2_or_null, uint16_t mtu);

@@ -119,8 +119,10 @@ endpoint_flags(const struct registry *r, const struct endpoint *e)
 {
 	uint16_t flags = ENDPOINT_PRESENT;
 
-	if (registry_endpoint_is_up(e) && !e->suspect)
+	if (registry_endpoint_is_up(e))
 		flags |= ENDPOINT_UP;
+	if (e->suspect)
+		flags |= ENDPOINT_SUSPECT;
 	if (e->drain)
 		flags |= ENDPOINT_DRAIN;
 	if (e->resolved)

@@ -36,18 +36,26 @@ steer_hash(uint64_t seed, const struct flow_key *key, enum hash_input input)
 	return hash_avalanche(hash_fold(h ^ k2, ports ^ k1) ^ k3);
 }
 
+/* One flow's question; `unwanted` are flags that keep an endpoint from taking it. */
+struct question {
+	const struct view *v;
+	const struct view_service *s;
+	uint64_t hash;
+	uint16_t unwanted;
+};
+
 static bool
-can_take(const struct view_endpoint *e)
+can_take(const struct question *q, const struct view_endpoint *e)
 {
 	const uint16_t needed = ENDPOINT_PRESENT | ENDPOINT_UP | ENDPOINT_RESOLVED;
 
-	return (e->flags & (needed | ENDPOINT_DRAIN)) == needed;
+	return (e->flags & (needed | q->unwanted)) == needed;
 }
 
 static bool
-can_take_eid(const struct view *v, uint32_t eid)
+can_take_eid(const struct question *q, uint32_t eid)
 {
-	return eid != ENDPOINT_NONE && can_take(view_endpoint(v, eid));
+	return eid != ENDPOINT_NONE && can_take(q, view_endpoint(q->v, eid));
 }
 
 static const struct view_cohort *
@@ -64,32 +72,34 @@ cohort_of(const struct view_service *s, const struct ip_addr *client)
 /* The first that can take a flow, from a place on that differs by flow: the load of many endpoints that are
  * down does not fall on one. */
 static uint32_t
-scan(const struct view *v, const struct view_service *s, uint64_t hash, bool with_weight)
+scan(const struct question *q, uint64_t hash, bool with_weight)
 {
+	const struct view_service *s = q->s;
 	uint32_t start = steer_bucket(hash, s->endpoint_count);
 	const struct view_endpoint *e;
 	uint32_t i;
 
 	for (i = 0; i < s->endpoint_count; i++) {
-		e = view_endpoint(v, s->endpoint[(start + i) % s->endpoint_count]);
-		if (can_take(e) && (e->weight || !with_weight))
+		e = view_endpoint(q->v, s->endpoint[(start + i) % s->endpoint_count]);
+		if (can_take(q, e) && (e->weight || !with_weight))
 			return e->eid;
 	}
 	return ENDPOINT_NONE;
 }
 
 static uint32_t
-another(const struct view *v, const struct view_service *s, uint64_t hash)
+another(const struct question *q)
 {
+	const struct maglev *maglev = q->s->maglev;
 	uint32_t i, eid;
 
 	for (i = 1; i <= RETRIES; i++) {
-		eid = s->maglev->eid[steer_bucket(hash_key(hash, i), s->maglev->size)];
-		if (can_take_eid(v, eid))
+		eid = maglev->eid[steer_bucket(hash_key(q->hash, i), maglev->size)];
+		if (can_take_eid(q, eid))
 			return eid;
 	}
-	eid = scan(v, s, hash_key(hash, i), true);
-	return eid != ENDPOINT_NONE ? eid : scan(v, s, hash_key(hash, i), false);
+	eid = scan(q, hash_key(q->hash, i), true);
+	return eid != ENDPOINT_NONE ? eid : scan(q, hash_key(q->hash, i), false);
 }
 
 static struct steer_result
@@ -101,24 +111,13 @@ chosen(struct steer_result r, uint32_t eid, enum steer_side side, enum steer_rea
 	return r;
 }
 
-struct steer_result
-steer(const struct view *v, const struct view_service *s, const struct ip_addr *client,
-		uint64_t hash)
+/* `r` has the bucket and the primary, `cohort` is the client's rule or NULL. */
+static struct steer_result
+ladder(const struct question *q, const struct view_cohort *cohort, struct steer_result r)
 {
-	struct steer_result r = {
-			.eid = ENDPOINT_NONE, .primary = ENDPOINT_NONE, .reason = STEER_NO_WEIGHT};
-	const struct view_cohort *cohort;
-	const struct view_endpoint *p;
-	bool primary_can, standby_can;
+	const struct view_endpoint *p = view_endpoint(q->v, r.primary);
+	bool primary_can = can_take(q, p), standby_can = can_take_eid(q, p->standby);
 
-	if (!s->maglev)
-		return r;
-	r.bucket = steer_bucket(hash, s->maglev->size);
-	r.primary = s->maglev->eid[r.bucket];
-	p = view_endpoint(v, r.primary);
-	primary_can = can_take(p);
-	standby_can = can_take_eid(v, p->standby);
-	cohort = cohort_of(s, client);
 	if (cohort) {
 		r.cohort = cohort->rule;
 		if (cohort->side == COHORT_SHADOW && standby_can)
@@ -126,14 +125,36 @@ steer(const struct view *v, const struct view_service *s, const struct ip_addr *
 		if (cohort->side == COHORT_PRIMARY && primary_can)
 			return chosen(r, p->eid, SIDE_PRIMARY, STEER_COHORT);
 	}
-	if (standby_can && steer_shift_draw(hash) < p->shift)
+	if (standby_can && steer_shift_draw(q->hash) < p->shift)
 		return chosen(r, p->standby, SIDE_SHADOW, STEER_SHIFT);
 	if (primary_can)
 		return chosen(r, p->eid, SIDE_PRIMARY, STEER_PRIMARY);
 	if (standby_can)
 		return chosen(r, p->standby, SIDE_SHADOW, STEER_STANDBY);
-	r.eid = another(v, s, hash);
+	r.eid = another(q);
 	return chosen(r, r.eid, SIDE_PRIMARY, r.eid == ENDPOINT_NONE ? STEER_NONE_UP : STEER_OTHER);
+}
+
+/* Twice down the ladder: a suspect is a guess, and better than nobody. */
+struct steer_result
+steer(const struct view *v, const struct view_service *s, const struct ip_addr *client,
+		uint64_t hash)
+{
+	struct steer_result r = {
+			.eid = ENDPOINT_NONE, .primary = ENDPOINT_NONE, .reason = STEER_NO_WEIGHT};
+	struct question q = {v, s, hash, ENDPOINT_DRAIN | ENDPOINT_SUSPECT};
+	const struct view_cohort *cohort;
+
+	if (!s->maglev)
+		return r;
+	r.bucket = steer_bucket(hash, s->maglev->size);
+	r.primary = s->maglev->eid[r.bucket];
+	cohort = cohort_of(s, client);
+	r = ladder(&q, cohort, r);
+	if (r.reason != STEER_NONE_UP)
+		return r;
+	q.unwanted = ENDPOINT_DRAIN;
+	return ladder(&q, cohort, r);
 }
 
 const char *

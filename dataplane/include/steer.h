@@ -62,8 +62,9 @@ steer_mirror_draw(uint64_t hash)
 	return (uint32_t)(hash >> 48);
 }
 
-/* Decides for a first packet with source `client`. With endpoints and weights unchanged, raising a shift
- * only adds flows to the shadow. Any thread that holds the view. */
+/* Decides for a first packet with source `client`. "Can take" leaves suspects out, as long as anybody else of the
+ * service can. With endpoints and weights unchanged, raising a shift only adds flows to the shadow. Any thread that
+ * holds the view. */
 struct steer_result steer(const struct view *v, const struct view_service *s, const struct ip_addr *client,
 	uint64_t hash);
 

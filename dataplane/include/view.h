@@ -38,6 +38,7 @@ enum endpoint_flag {
 	ENDPOINT_DRAIN = 1 << 2,    /* takes no new flows */
 	ENDPOINT_RESOLVED = 1 << 3, /* l2 is valid */
 	ENDPOINT_RESET_ESTABLISHED = 1 << 4, /* TCP flows of an older epoch are reset, not left alone */
+	ENDPOINT_SUSPECT = 1 << 5,  /* takes no new flows that anybody who is not suspect can take */
 };
 
 /* Where frames for a next hop go. The first 12 bytes are the frame's. */
@@ -68,7 +69,7 @@ struct view_endpoint {
 
 	uint32_t shift;		  /* share of new flows that `standby` serves, of SHARE_ONE */
 	uint32_t standby;	  /* eid of the shadow that shifted and failed-over flows go to, or NONE:
-				   * the first shadow that is up, else the first */
+				   * the first shadow that can take flows, else the first */
 	uint32_t shadow[VIEW_SHADOWS_MAX];
 	uint32_t zone;
 	struct ip_addr ip;

@@ -227,29 +227,66 @@ settings_out_of_range_are_refused(void **state)
 }
 
 static void
-a_suspect_gets_no_new_flows_and_keeps_the_ones_it_has(void **state)
+a_suspect_is_marked_and_keeps_its_flows(void **state)
 {
 	struct registry *r = registry_of(two_services());
 	struct endpoint *e = registry_endpoint_by_name(r, "web", "a");
-	struct service *s = registry_service_by_name(r, "web");
 	const struct view *v = NULL;
-	uint16_t epoch = e->epoch;
-	size_t i;
+	uint16_t epoch = e->epoch, flags;
 
+	next_view(r, &v);
+	flags = view_endpoint(v, e->eid)->flags;
 	registry_set_suspect(r, e, true);
 	next_view(r, &v);
-	assert_false(view_endpoint(v, e->eid)->flags & ENDPOINT_UP);
+	assert_int_equal(view_endpoint(v, e->eid)->flags, flags | ENDPOINT_SUSPECT);
 	assert_int_equal(view_endpoint(v, e->eid)->epoch, epoch);
 	registry_set_suspect(r, e, false);
 	next_view(r, &v);
-	assert_true(view_endpoint(v, e->eid)->flags & ENDPOINT_UP);
-	/* the last that can take flows stays, whatever is said of it */
+	assert_int_equal(view_endpoint(v, e->eid)->flags, flags);
+	finish(r, v);
+}
+
+/* What a client that tries closed ports of every endpoint brings about. */
+static void
+suspects_serve_when_there_is_nobody_else(void **state)
+{
+	struct registry *r = registry_of(two_services());
+	struct service *s = registry_service_by_name(r, "web");
+	const struct view *v = NULL;
+	struct ip_addr client = {0};
+	struct steer_result got;
+	size_t i;
+
 	for (i = 0; i < s->endpoint_count; i++)
-		if (s->endpoint[i] != e)
-			registry_set_health(r, s->endpoint[i], HEALTH_DOWN, "test");
-	registry_set_suspect(r, e, true);
+		registry_set_suspect(r, s->endpoint[i], true);
 	next_view(r, &v);
-	assert_true(view_endpoint(v, e->eid)->flags & ENDPOINT_UP);
+	got = steer(v, v->service[s->sid], &client, 1);
+	assert_int_equal(got.reason, STEER_PRIMARY);
+	assert_int_equal(got.eid, got.primary);
+	finish(r, v);
+}
+
+static void
+a_suspect_shadow_stands_behind_one_that_is_not(void **state)
+{
+	struct registry *r = registry_of(two_services());
+	struct endpoint *a = registry_endpoint_by_name(r, "web", "a");
+	struct endpoint *as = registry_endpoint_by_name(r, "web", "as");
+	struct endpoint *at = registry_endpoint_by_name(r, "web", "at");
+	const struct view *v = NULL;
+
+	next_view(r, &v);
+	assert_int_equal(view_endpoint(v, a->eid)->standby, as->eid);
+	registry_set_suspect(r, as, true);
+	next_view(r, &v);
+	assert_int_equal(view_endpoint(v, a->eid)->standby, at->eid);
+	registry_set_suspect(r, at, true);
+	next_view(r, &v);
+	assert_int_equal(view_endpoint(v, a->eid)->standby, as->eid);
+	registry_set_health(r, at, HEALTH_DOWN, "test");
+	registry_set_suspect(r, at, false);
+	next_view(r, &v);
+	assert_int_equal(view_endpoint(v, a->eid)->standby, as->eid);
 	finish(r, v);
 }
 
@@ -502,7 +539,9 @@ main(void)
 			cmocka_unit_test(too_few_ids_refuse_a_reload_and_change_nothing),
 			cmocka_unit_test(runtime_settings_survive_unless_the_file_changes_them),
 			cmocka_unit_test(settings_out_of_range_are_refused),
-			cmocka_unit_test(a_suspect_gets_no_new_flows_and_keeps_the_ones_it_has),
+			cmocka_unit_test(a_suspect_is_marked_and_keeps_its_flows),
+			cmocka_unit_test(suspects_serve_when_there_is_nobody_else),
+			cmocka_unit_test(a_suspect_shadow_stands_behind_one_that_is_not),
 			cmocka_unit_test(epochs_change_when_flows_must_move),
 			cmocka_unit_test(failing_over_moves_live_and_new_flows),
 			cmocka_unit_test(a_complete_shift_ends_old_flows_once_if_told_to),

@@ -13,6 +13,8 @@
 #include <cmocka.h>
 
 #define UP (ENDPOINT_PRESENT | ENDPOINT_UP | ENDPOINT_RESOLVED)
+#define S ENDPOINT_SUSPECT
+#define D (ENDPOINT_SUSPECT | ENDPOINT_DRAIN)
 #define TABLE 4099
 
 static struct flow_key
@@ -236,7 +238,7 @@ the_ladder_decides_in_its_order(void **state)
 	};
 	static const struct {
 		const char *name;
-		uint16_t flags[5]; /* taken from UP */
+		uint16_t flags[5]; /* flipped in UP */
 		uint32_t primary, shift, draw, cohort;
 		int64_t eid; /* -1: anyone with weight that is up */
 		enum steer_reason reason;
@@ -266,6 +268,29 @@ the_ladder_decides_in_its_order(void **state)
 					STEER_OTHER, SIDE_PRIMARY},
 			{"nobody", {UP, UP, UP, UP, UP}, 0, 0, 0, 0, ENDPOINT_NONE, STEER_NONE_UP,
 					SIDE_PRIMARY},
+			{"primary suspect", {S}, 0, 0, 0, 0, 2, STEER_STANDBY, SIDE_SHADOW},
+			{"shifted to a suspect", {[2] = S}, 0, SHARE_ONE, 0, 0, 0, STEER_PRIMARY,
+					SIDE_PRIMARY},
+			{"primary suspect, shadow down", {S, [2] = UP}, 0, 0, 0, 0, -1, STEER_OTHER,
+					SIDE_PRIMARY},
+			{"primary and shadow suspect", {[0] = S, [2] = S}, 0, 0, 0, 0, -1,
+					STEER_OTHER, SIDE_PRIMARY},
+			{"all suspect", {S, S, S, S, S}, 0, 0, 0, 0, 0, STEER_PRIMARY,
+					SIDE_PRIMARY},
+			{"all suspect, drawn by the shift", {S, S, S, S, S}, 0, 1, 0, 0, 2,
+					STEER_SHIFT, SIDE_SHADOW},
+			{"all suspect, cohort to the shadow", {S, S, S, S, S}, 0, 0, 0, C_SHADOW, 2,
+					STEER_COHORT, SIDE_SHADOW},
+			{"suspect or down", {UP, UP, S, UP, UP}, 0, 0, 0, 0, 2, STEER_STANDBY,
+					SIDE_SHADOW},
+			{"the last one is suspect", {UP, UP, UP, S, UP}, 0, 0, 0, 0, 3, STEER_OTHER,
+					SIDE_PRIMARY},
+			{"all suspect and drain", {D, D, D, D, D}, 0, 0, 0, 0, ENDPOINT_NONE,
+					STEER_NONE_UP, SIDE_PRIMARY},
+			{"cohort to a suspect shadow", {[2] = S}, 0, 0, 0, C_SHADOW, 0,
+					STEER_PRIMARY, SIDE_PRIMARY},
+			{"cohort to a suspect primary", {S}, 0, 0, 0, C_PRIMARY, 2, STEER_STANDBY,
+					SIDE_SHADOW},
 			{"cohort to the shadow", {0}, 0, 0, 0, C_SHADOW, 2, STEER_COHORT,
 					SIDE_SHADOW},
 			{"cohort to a shadow that is down", {[2] = UP}, 0, 0, 0, C_SHADOW, 0,
