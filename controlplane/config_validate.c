@@ -110,8 +110,10 @@ validate_lcores(const struct validation *v, struct yaml *gateway)
 					"CPU %u stands there twice; remove one", g->lcore[i]);
 		if (g->lcore[i] == g->main_lcore)
 			yaml_warn_key(v->complaints, gateway, "main_lcore",
-					"CPU %u is one of lcores (%s); the control thread shares it "
-					"with forwarding, and both are late at times: give it a CPU "
+					"CPU %u is one of lcores (%s); the control thread shares "
+					"it "
+					"with forwarding, and both are late at times: give it a "
+					"CPU "
 					"of its own",
 					g->main_lcore,
 					yaml_child(gateway, "lcores") ? "see there"
