@@ -242,7 +242,7 @@ client_post(struct client *c, const char *path, const json_t *body, json_t **rep
 char *
 client_query(char *path, const char *key, const char *value)
 {
-	char *escaped = curl_easy_escape(NULL, value, 0), *longer;
+	char *escaped = curl_easy_escape(NULL, value, 0), *longer = NULL;
 
 	if (!escaped ||
 			asprintf(&longer, "%s%c%s=%s", path, strchr(path, '?') ? '&' : '?', key,
