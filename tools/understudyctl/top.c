@@ -37,6 +37,7 @@ fetch(struct request *rq, struct top *t)
 	}
 	if (i == 3) {
 		t->error[0] = '\0';
+		t->taken_at = time(NULL);
 		top_take(t, reply[0], reply[1], reply[2]);
 		return;
 	}
@@ -165,6 +166,7 @@ screen_init(void)
 	set_escdelay(25);
 	curs_set(0);
 	colours_init();
+	top_draw_init();
 	return true;
 }
 

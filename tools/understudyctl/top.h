@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #define TOP_HISTORY 60 /* seconds */
 
@@ -60,7 +61,8 @@ struct top {
 	bool copies; /* show what shadows do with copies */
 	bool paused;
 	int selected, first; /* row under the cursor; first row on the screen */
-	char error[512];
+	char error[512]; /* the daemon does not answer; what is there is of `taken_at` */
+	time_t taken_at;
 };
 
 /* Takes the new replies (references stolen) and builds the rows. */
@@ -70,6 +72,8 @@ void top_fini(struct top *t);
 
 void history_add(struct history *h, double value);
 
+/* Once, with the locale set and the screen open. */
+void top_draw_init(void);
 /* Draws all of it. The screen is ncurses'. */
 void top_draw(const struct top *t);
 int top_rows_visible(void);
