@@ -310,7 +310,7 @@ tick(void *arg)
 			continue;
 		if (!is_checked(m)) {
 			if (health_record_release(&m->record, now_ms))
-				tell(m, "given another try: it has no check");
+				suspect(m, false);
 		} else if (left > 0 && monitor_run(m, now_ms)) {
 			left--;
 		}
@@ -474,6 +474,16 @@ signal_count(struct monitor *m, const struct event *event)
 	}
 }
 
+/* Nobody can confirm it, and any client can provoke it: others are preferred for a while, no more. */
+static void
+hold(struct monitor *m, const char *why)
+{
+	suspect(m, true);
+	journal_add(m->h->g->journal, JOURNAL_WARNING, "endpoint-suspect",
+			m->e->service->config->name, m->e->config->name,
+			"%s; it has no check, so new flows go to others for 5 s", why);
+}
+
 void
 health_event(struct health *h, const struct event *event)
 {
@@ -485,10 +495,7 @@ health_event(struct health *h, const struct event *event)
 	if (is_checked(m))
 		confirm(m);
 	else if (health_record_signal(&m->record, loop_now_ms()))
-		tell(m,
-				event->type == EVENT_REFUSED
-						? "refused connections; it has no check, so for 5 s"
-						: "unreachable; it has no check, so for 5 s");
+		hold(m, event->type == EVENT_REFUSED ? "refused connections" : "unreachable");
 }
 
 /* The registry's part */
@@ -534,6 +541,7 @@ monitor_follow(struct monitor *m, struct endpoint *e)
 	m->confirming = false;
 	if (m->checked == was_checked)
 		return;
+	suspect(m, false);
 	m->record = (struct health_record){.state = m->checked ? HEALTH_UP : HEALTH_UNKNOWN};
 	if (m->record.state != e->health) {
 		/* It serves; a check that is new must not end that before it was ever asked. */

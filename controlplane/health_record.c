@@ -49,7 +49,7 @@ health_record_signal(struct health_record *r, uint64_t now_ms)
 	if (!oldest_ms || now_ms - oldest_ms > HEALTH_SIGNALS_MS)
 		return false;
 	r->hold_until_ms = now_ms + HEALTH_HOLD_MS;
-	return become(r, HEALTH_DOWN);
+	return true;
 }
 
 bool
@@ -59,5 +59,5 @@ health_record_release(struct health_record *r, uint64_t now_ms)
 		return false;
 	r->hold_until_ms = 0;
 	memset(r->signal_ms, 0, sizeof(r->signal_ms));
-	return become(r, HEALTH_UNKNOWN);
+	return true;
 }

@@ -7,7 +7,7 @@
 
 #include "registry.h"
 
-/* Without a check: so many signals within a second take an endpoint out for a while. */
+/* Without a check: so many signals within a second keep new flows off an endpoint for a while. */
 #define HEALTH_SIGNALS 3
 #define HEALTH_SIGNALS_MS 1000
 #define HEALTH_HOLD_MS 5000
@@ -27,6 +27,7 @@ bool health_record_result(struct health_record *r, bool ok, uint32_t rise, uint3
 /* A check that was asked for because of a signal failed: two witnesses, no more are needed. True: state changed. */
 bool health_record_confirmed(struct health_record *r);
 
-/* A signal about an endpoint without check, and the end of what it led to. True: state changed. */
+/* A signal about an endpoint without check, and the end of what it led to. True: the endpoint is a suspect from now on,
+ * or no longer. The state stays: a client can bring signals about, and must not end the flows of others. */
 bool health_record_signal(struct health_record *r, uint64_t now_ms);
 bool health_record_release(struct health_record *r, uint64_t now_ms);

@@ -28,7 +28,7 @@
 #include <rte_eal.h>
 #include <rte_mbuf.h>
 
-#define LIMIT_MS 5000
+#define LIMIT_MS 8000 /* a hold is 5 s */
 #define ENDPOINTS 8
 
 static struct rte_mempool *pool;
@@ -94,9 +94,9 @@ void
 registry_set_health(struct registry *r, struct endpoint *e, enum health_state health,
 		const char *reason)
 {
-	e->health = health;
 	snprintf(e->health_reason, sizeof(e->health_reason), "%s", reason);
-	changes++;
+	changes += e->health != health;
+	e->health = health;
 }
 
 void
@@ -281,6 +281,12 @@ static bool
 first_is_down(void)
 {
 	return endpoint[0].health == HEALTH_DOWN;
+}
+
+static bool
+first_is_trusted(void)
+{
+	return !endpoint[0].suspect;
 }
 
 static bool
@@ -525,7 +531,7 @@ a_signal_takes_a_dead_endpoint_down_at_once_and_leaves_a_live_one(void **state)
 }
 
 static void
-without_check_three_signals_in_a_second_hold_an_endpoint_down_for_a_while(void **state)
+without_check_three_signals_in_a_second_make_a_suspect_and_no_more(void **state)
 {
 	struct config_check check = check_of_kind(CHECK_NONE);
 
@@ -534,9 +540,31 @@ without_check_three_signals_in_a_second_hold_an_endpoint_down_for_a_while(void *
 	start();
 	tell_of(EVENT_REFUSED);
 	tell_of(EVENT_REFUSED);
-	assert_int_equal(endpoint[0].health, HEALTH_UNKNOWN);
+	assert_false(endpoint[0].suspect);
 	tell_of(EVENT_UNREACHABLE);
-	assert_int_equal(endpoint[0].health, HEALTH_DOWN);
+	assert_true(endpoint[0].suspect);
+	/* A client that tries a closed port of a range must not end the flows of others. */
+	assert_int_equal(endpoint[0].health, HEALTH_UNKNOWN);
+	assert_int_equal(changes, 0);
+	await(first_is_trusted);
+}
+
+static void
+a_check_that_is_new_ends_what_signals_alone_said(void **state)
+{
+	struct config_check none = check_of_kind(CHECK_NONE), tcp = check_of_kind(CHECK_TCP);
+	unsigned i;
+
+	NEEDS_ROOT();
+	tcp.interval_ms = 60000;
+	add_endpoint("a", "10.9.0.11", &none);
+	start();
+	for (i = 0; i < 3; i++)
+		tell_of(EVENT_REFUSED);
+	assert_true(endpoint[0].suspect);
+	endpoint_config[0].check = tcp;
+	start();
+	assert_false(endpoint[0].suspect);
 }
 
 static void
@@ -654,7 +682,8 @@ main(void)
 			TEST(a_udp_check_sends_its_payload_and_wants_the_expected),
 			TEST(an_icmp_check_is_answered_in_both_families),
 			TEST(a_signal_takes_a_dead_endpoint_down_at_once_and_leaves_a_live_one),
-			TEST(without_check_three_signals_in_a_second_hold_an_endpoint_down_for_a_while),
+			TEST(without_check_three_signals_in_a_second_make_a_suspect_and_no_more),
+			TEST(a_check_that_is_new_ends_what_signals_alone_said),
 			TEST(a_dsr_check_reaches_one_endpoint_at_the_service_address),
 			TEST(a_reload_follows_what_the_file_says),
 	};
