@@ -22,6 +22,7 @@ the very answer of the API that first says 'down'.
 import argparse
 import json
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -369,8 +370,10 @@ def main():
         with Lab(pmd=options.pmd, name="demo") as lab:
             try:
                 return play(lab, screen, options)
-            except (LabError, OSError, KeyError) as error:
+            except (LabError, OSError, KeyError, subprocess.SubprocessError) as error:
                 screen.say(f"The demo could not go on: {error!r}", "red")
+                if options.report:
+                    write_report(options.report, [], [f"the demo could not go on: {error!r}"])
                 screen.plain([lab.logs()])
                 return 1
     except Skip as reason:

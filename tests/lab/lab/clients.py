@@ -4,6 +4,7 @@
 Both tell of each request when it is done and of how long it took, so that its start is known to about a millisecond.
 """
 
+import signal
 import subprocess
 import threading
 import time
@@ -12,6 +13,7 @@ from lab.load import Record
 from lab.servers import ZONE, need
 
 DNS_TIMEOUT_S = 2
+STOP_S = 10
 SOCKETS = 32  # source ports of dnsperf
 
 
@@ -21,7 +23,8 @@ class Client:
     def __init__(self, host, command, parse):
         self.records = []
         self.parse = parse
-        self.process = host.start(*command, stdout=subprocess.PIPE, name=parse.__name__)
+        # Where this runs in the background (CI, cron, nohup), SIGINT may be ignored, and children inherit that.
+        self.process = host.start("env", "--default-signal=INT", *command, stdout=subprocess.PIPE, name=parse.__name__)
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
 
@@ -32,9 +35,13 @@ class Client:
                 self.records.append(record)
 
     def stop(self):
-        self.process.signal(2)
-        self.process.popen.wait(30)
-        self.reader.join(30)
+        """A client that does not end is killed: what it told until then still counts."""
+        self.process.signal(signal.SIGINT)
+        try:
+            self.process.popen.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        self.reader.join(STOP_S)
         return self.records
 
 
