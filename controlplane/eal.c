@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eal.h"
 
+#include "eal_runtime.h"
+
 #include <dirent.h>
 #include <errno.h>
-#include <glob.h>
 #include <limits.h>
+#include <mntent.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_pdump.h>
@@ -187,6 +189,21 @@ free_hugepages_mb(void)
 	return mb;
 }
 
+static bool
+is_hugetlbfs_mounted(void)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	struct mntent *m;
+	bool found = false;
+
+	if (mounts == NULL)
+		return false;
+	while (!found && (m = getmntent(mounts)) != NULL)
+		found = strcmp(m->mnt_type, "hugetlbfs") == 0;
+	endmntent(mounts);
+	return found;
+}
+
 /* Hugepages if they are wanted and enough are free; says what is given up without them. */
 static bool
 decide_hugepages(const struct config *config, struct journal *journal)
@@ -201,8 +218,15 @@ decide_hugepages(const struct config *config, struct journal *journal)
 				"`hugepages: false`: %s", without);
 		return false;
 	}
-	if (mb >= wanted)
+	if (mb >= wanted && is_hugetlbfs_mounted())
 		return true;
+	if (mb >= wanted) {
+		journal_add(journal, JOURNAL_WARNING, "memory", NULL, NULL,
+				"no hugetlbfs is mounted (mount -t hugetlbfs none /dev/hugepages): "
+				"%s",
+				without);
+		return false;
+	}
 	journal_add(journal, JOURNAL_WARNING, "memory", NULL, NULL,
 			"%lu MB of hugepages are free, about %u MB are needed (sysctl "
 			"vm.nr_hugepages=%u): %s",
@@ -213,11 +237,14 @@ decide_hugepages(const struct config *config, struct journal *journal)
 static const char *
 advice(int error)
 {
+	/* Without rights DPDK fails in many places, and calls some of them lack of memory. */
+	if (geteuid() != 0)
+		return "it does not run as root; start it as root, or see docs/operations.md";
 	switch (error) {
 	case EACCES:
 	case EPERM:
-		return "run as root, or make the hugepage directory and the runtime directory "
-		       "writable";
+		return "make the hugepage directory (/dev/hugepages) and the runtime directory "
+		       "(/var/run/dpdk) writable";
 	case EALREADY:
 	case EAGAIN:
 		return "another process uses the same `file_prefix`; set one that is unique";
@@ -239,27 +266,56 @@ allow_capture(struct journal *journal)
 				"dpdk-dumpcap cannot capture: %s", rte_strerror(rte_errno));
 }
 
+/* A second one would work on the memory files of the first, and remove them in the end. */
+static int
+refuse_shared_prefix(const char *prefix, char *error, size_t error_size)
+{
+	pid_t holder = eal_runtime_holder(prefix);
+
+	if (holder == 0)
+		return 0;
+	snprintf(error, error_size,
+			"another process (%d) uses the same `file_prefix` '%s': is another "
+			"understudyd running? Stop it, or set a `file_prefix` that is unique",
+			(int)holder, prefix);
+	return -EBUSY;
+}
+
+/* DPDK does not set rte_errno for all its failures. */
+static int
+init_dpdk(struct eal_arguments *arguments)
+{
+	rte_errno = 0;
+	if (rte_eal_init(arguments->count, arguments->argument) >= 0)
+		return 0;
+	return rte_errno != 0 ? -rte_errno : -EIO;
+}
+
 int
 eal_start(const struct config *config, struct journal *journal, char *error, size_t error_size)
 {
 	/* DPDK keeps pointers into its arguments. */
 	static struct eal_arguments arguments;
-	bool hugepages = decide_hugepages(config, journal);
-	int ret = eal_arguments_build(config, hugepages, &arguments);
+	int ret = refuse_shared_prefix(config->gateway.file_prefix, error, error_size);
+	bool hugepages;
 
+	if (ret < 0)
+		return ret;
+	hugepages = decide_hugepages(config, journal);
+	ret = eal_arguments_build(config, hugepages, &arguments);
 	if (ret < 0) {
 		snprintf(error, error_size,
 				"DPDK: too many lcores or PCI devices for its command line");
 		return ret;
 	}
-	if (rte_eal_init(arguments.count, arguments.argument) >= 0) {
-		if (hugepages)
-			allow_capture(journal);
-		return 0;
-	}
-	snprintf(error, error_size, "DPDK cannot start: %s; %s", rte_strerror(rte_errno),
-			advice(rte_errno));
-	return -rte_errno;
+	eal_runtime_remove_at_exit(config->gateway.file_prefix);
+	ret = init_dpdk(&arguments);
+	if (ret < 0)
+		snprintf(error, error_size, "DPDK cannot start: %s; %s", rte_strerror(-ret),
+				advice(-ret));
+	else if (hugepages)
+		allow_capture(journal);
+	return ret;
 }
 
 /* DPDK keeps its files of hugepages, and so the memory, for its next start; we give it back. */
@@ -267,15 +323,9 @@ static void
 remove_hugepage_files(const char *prefix)
 {
 	char pattern[PATH_MAX];
-	glob_t found;
-	size_t i;
 
 	snprintf(pattern, sizeof(pattern), "/dev/hugepages/%smap_*", prefix);
-	if (glob(pattern, GLOB_NOSORT, NULL, &found))
-		return;
-	for (i = 0; i < found.gl_pathc; i++)
-		unlink(found.gl_pathv[i]);
-	globfree(&found);
+	eal_runtime_remove(pattern);
 }
 
 void
@@ -284,4 +334,5 @@ eal_stop(const char *file_prefix)
 	(void)rte_pdump_uninit();
 	(void)rte_eal_cleanup();
 	remove_hugepage_files(file_prefix);
+	eal_runtime_clean(file_prefix);
 }

@@ -93,6 +93,7 @@ serve(struct gateway *g, struct config *config)
 	if (eal_start(config, g->journal, error, sizeof(error)) < 0) {
 		journal_add(g->journal, JOURNAL_ERR, "start", NULL, NULL, "%s", error);
 		config_free(config);
+		free(prefix);
 		return EXIT_FAILURE;
 	}
 	rc = gateway_start(g, config);

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eal.h"
+#include "eal_runtime.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -118,12 +124,68 @@ dpdk_starts_without_hugepages_and_says_what_is_lost(void **state)
 	eal_stop(config.gateway.file_prefix);
 }
 
+/* As the child that holds a prefix: DPDK's primary keeps a write lock on its configuration. */
+static pid_t
+hold_prefix(const char *directory)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 64, .l_len = 64};
+	char path[300], told = 0;
+	int ready[2], fd;
+	pid_t child;
+
+	assert_int_equal(pipe(ready), 0);
+	snprintf(path, sizeof(path), "%s/config", directory);
+	child = fork();
+	if (child == 0) {
+		alarm(30);
+		fd = open(path, O_RDWR | O_CREAT, 0600);
+		if (fd < 0 || fcntl(fd, F_SETLK, &lock) < 0 || write(ready[1], "y", 1) != 1)
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &told, 1), 1);
+	close(ready[0]);
+	return child;
+}
+
+static void
+a_prefix_of_a_running_process_is_refused(void **state)
+{
+	unsigned lcore = 0;
+	struct config config = {.gateway = {.lcore = &lcore,
+						.lcore_count = 1,
+						.file_prefix = "usf-test-held"}};
+	struct journal *journal = journal_create(4);
+	char directory[256], error[256] = "", wanted[64];
+	const char *root = getenv("XDG_RUNTIME_DIR");
+	pid_t holder;
+
+	root = getuid() == 0 ? "/var/run" : root ? root : "/tmp";
+	snprintf(directory, sizeof(directory), "%s/dpdk", root);
+	(void)mkdir(directory, 0700);
+	snprintf(directory, sizeof(directory), "%s/dpdk/usf-test-held", root);
+	(void)mkdir(directory, 0700);
+	holder = hold_prefix(directory);
+	assert_int_equal(eal_start(&config, journal, error, sizeof(error)), -EBUSY);
+	snprintf(wanted, sizeof(wanted), "another process (%d) uses the same", (int)holder);
+	assert_non_null(strstr(error, wanted));
+	kill(holder, SIGKILL);
+	waitpid(holder, NULL, 0);
+	assert_int_equal(eal_runtime_holder("usf-test-held"), 0);
+	eal_runtime_clean("usf-test-held");
+	assert_int_equal(rmdir(directory), 0);
+	journal_free(journal);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(arguments_follow_the_configuration),
 			cmocka_unit_test(too_many_devices_are_refused),
+			cmocka_unit_test(a_prefix_of_a_running_process_is_refused),
 			cmocka_unit_test(dpdk_starts_without_hugepages_and_says_what_is_lost),
 	};
 
