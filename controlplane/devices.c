@@ -17,16 +17,33 @@ device_of_earlier(const struct gateway *g, const struct config *config, size_t p
 	return -1;
 }
 
+/* Tags of all ports that share the device. */
+static uint32_t
+vlans_of_device(const struct config *config, const char *device, uint16_t vlan[DATAPLANE_PORTS_MAX])
+{
+	uint32_t n = 0;
+	size_t i;
+
+	for (i = 0; i < config->port_count; i++) {
+		if (config->port[i].vlan && strcmp(config->port[i].device, device) == 0)
+			vlan[n++] = config->port[i].vlan;
+	}
+	return n;
+}
+
 static int
 open_device(struct gateway *g, const struct config *config, const struct config_port *port,
 		char *error, size_t size)
 {
+	uint16_t vlan[DATAPLANE_PORTS_MAX];
 	struct device_config dc = {
 			.name = port->name,
 			.args = port->device,
 			.queues = port->queues,
 			.mtu = port->mtu,
 			.mbufs = config->limits.mbufs,
+			.vlan_count = vlans_of_device(config, port->device, vlan),
+			.vlan = vlan,
 	};
 	int rc = device_open(&dc, &g->device[g->device_count], error, (unsigned)size);
 

@@ -448,6 +448,31 @@ check_limits(struct opening *o, uint16_t queues)
 	return 0;
 }
 
+/* Some devices drop tagged frames unless they are told the tags: virtio, virtual functions. */
+static bool
+filters_vlans(const struct opening *o)
+{
+	return o->config->vlan_count > 0 &&
+			(o->info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_FILTER) != 0;
+}
+
+static int
+pass_vlans(struct opening *o, uint16_t port)
+{
+	uint32_t i;
+	int ret = 0;
+
+	if (!filters_vlans(o))
+		return 0;
+	(void)rte_eth_dev_vlan_filter(port, 0, 1); /* priority tags, where that is a question */
+	for (i = 0; i < o->config->vlan_count && ret == 0; i++)
+		ret = rte_eth_dev_vlan_filter(port, o->config->vlan[i], 1);
+	if (ret < 0)
+		return fail(o, ret, "driver '%s' does not let VLAN %u in: %s", o->info.driver_name,
+				o->config->vlan[i - 1], rte_strerror(-ret));
+	return 0;
+}
+
 static int
 configure(struct opening *o, uint16_t port, uint16_t queues)
 {
@@ -459,6 +484,8 @@ configure(struct opening *o, uint16_t port, uint16_t queues)
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf = rss;
 	}
+	if (filters_vlans(o))
+		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
 	conf.txmode.offloads = o->info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	ret = rte_eth_dev_configure(port, queues, queues, &conf);
 	if (ret < 0)
@@ -481,7 +508,7 @@ start(struct opening *o, uint16_t port)
 				o->info.driver_name, o->config->args, rte_strerror(-ret));
 	/* For neighbour solicitations; drivers over a kernel interface need and have it not. */
 	(void)rte_eth_allmulticast_enable(port);
-	return 0;
+	return pass_vlans(o, port);
 }
 
 /* Opens one DPDK port and makes `queues` lanes of it; the lanes are recorded before they are set up, so that

@@ -20,6 +20,8 @@ struct device_config {
 	uint16_t queues;   /* lanes wanted */
 	uint16_t mtu;	   /* IP packet, without Ethernet header */
 	uint32_t mbufs;	   /* per lane */
+	uint32_t vlan_count;
+	const uint16_t *vlan; /* tags that its ports have */
 	uint16_t rx_descriptors, tx_descriptors; /* 0: the driver's default */
 };
 
