@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parts of tools/check: what each runs, what it needs first, and which may run side by side.
 
-    packages -> build-gcc -> unit, fuzz, suites -> lab, lab-af_packet, lab-lcores, demo, bench, lab-asan   (first lane: has the CPUs)
-        |-----> lint -> build-clang -> asan -> tsan                                        (second lane: only idle time)
+    packages -> build-gcc -> unit, fuzz, suites -> lab, lab-af_packet, lab-lcores, demo, bench, nic, lab-asan      (first lane)
+        |-----> lint -> build-clang -> asan -> tsan                                                      (second lane)
 
-The lab forwards on CPU 1 with deadlines of milliseconds, so whatever runs beside it is scheduled as idle.
+The first lane has the CPUs, the second only idle time: the lab forwards on CPU 1 with deadlines of milliseconds.
 """
 
 import argparse
@@ -70,6 +70,8 @@ PARTS = [
     # 2.2 to 2.4 on a quiet machine; others' load moves both sides of the ratio, but not alike.
     Part("bench", "packet path against testpmd, quick",
          [["tools/bench", "--quick", "--only", "fullnat", "--max-ratio", "4", "--report", "build/bench.json"]], ("build-gcc",)),
+    Part("nic", "the gateway on emulated NICs", [["/usr/bin/python3", "tests/nic/run"]], ("build-gcc",),
+         counts_tests=True),
     Part("lab-asan", "bad packets at the daemon under ASan and UBSan",
          [LAB + ["--build", "build-asan", "--only", "bad packets"]], ("asan",), env=SANITIZER_ENV, counts_tests=True),
     Part("lint", "house style", [["tools/lint"]], ("packages",), idle=True),
