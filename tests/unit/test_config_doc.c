@@ -34,7 +34,7 @@ section_of(const char *document, const char *heading)
 
 	if (!from)
 		fail_msg("no section '%s'", heading);
-	to = strstr(from + 1, "\n## ");
+	to = strstr(from + strlen(heading) - 1, "\n## ");
 	return to ? strndup(from, (size_t)(to - from)) : strdup(from);
 }
 

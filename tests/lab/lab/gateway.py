@@ -14,7 +14,7 @@ import yaml
 
 from lab.hosts import FORWARDING_CPU, SERVER_CPU, LabError, Skip, wait_until
 
-API_TIMEOUT_S = 10
+API_TIMEOUT_S = 30
 
 
 class ApiError(LabError):
