@@ -14,6 +14,7 @@
 #include "health.h"
 
 #include "health_alias.h"
+#include "health_clock.h"
 #include "health_namespace.h"
 #include "health_probe.h"
 #include "health_record.h"
@@ -48,7 +49,8 @@ struct monitor {
 	bool confirming; /* the probe is a confirmation */
 	bool wanted; /* a confirmation, as soon as it may be */
 	bool present; /* during a sync */
-	uint64_t next_ms, deadline_ms, confirm_ms, last_ms;
+	uint64_t next_ms, confirm_ms, last_ms;
+	uint64_t deadline_ms; /* of the probe, by health.clock */
 	uint32_t rtt_us;
 	uint64_t checks, failures, confirmations, refused, unreachable;
 	char reason[96]; /* of the last result */
@@ -61,7 +63,9 @@ struct health {
 	struct loop_watch *tun, *tick, *apply;
 	struct monitor **monitor; /* by eid */
 	uint8_t *checked; /* by eid: its monitor's `checked`, in fewer cache lines */
+	struct health_clock clock;
 	uint32_t ticks;
+	uint32_t next_eid; /* who is first to start a check in the next tick */
 	uint32_t limit;
 	uint32_t *alias_eid; /* endpoint by protocol and own port of a check to a dsr service */
 	uint64_t random;
@@ -252,7 +256,8 @@ probe(struct monitor *m, bool confirming)
 	struct health_target target;
 
 	m->confirming = confirming;
-	m->deadline_ms = loop_now_ms() + check_of(m)->timeout_ms;
+	/* The clock is a tick behind at most. */
+	m->deadline_ms = m->h->clock.ms + TICK_MS + check_of(m)->timeout_ms;
 	if (target_of(m, &target, &failure) == 0)
 		m->probe = health_probe_start(m->h->prober, &target, &listener, &failure);
 	if (!m->probe)
@@ -272,16 +277,22 @@ time_out(struct monitor *m)
 	conclude(m, &r);
 }
 
-/* True if a probe was started. */
-static bool
-monitor_run(struct monitor *m, uint64_t now_ms)
+/* What is under way: it ends in its time however many checks are due. */
+static void
+monitor_follow_up(struct monitor *m)
 {
-	uint32_t interval_ms = check_of(m)->interval_ms;
-
-	if (m->probe && now_ms >= m->deadline_ms)
+	if (m->probe && m->h->clock.ms >= m->deadline_ms)
 		time_out(m);
 	if (m->wanted)
 		confirm(m);
+}
+
+/* True if a probe was started. */
+static bool
+monitor_start(struct monitor *m, uint64_t now_ms)
+{
+	uint32_t interval_ms = check_of(m)->interval_ms;
+
 	if (m->probe || now_ms < m->next_ms)
 		return false;
 	/* A tenth of jitter, so that checks that came together drift apart. */
@@ -292,16 +303,27 @@ monitor_run(struct monitor *m, uint64_t now_ms)
 }
 
 static void
+unchecked_run(struct monitor *m, uint64_t now_ms)
+{
+	if (health_record_release(&m->record, now_ms))
+		suspect(m, false);
+}
+
+/* Starts go around: where one tick had to stop, the next begins. */
+static void
 tick(void *arg)
 {
 	struct health *h = arg;
 	uint64_t now_ms = loop_now_ms();
-	uint32_t eid, left = STARTS_PER_TICK;
+	uint32_t i, eid = h->next_eid, left = STARTS_PER_TICK;
 
+	health_clock_tick(&h->clock, now_ms, TICK_MS);
 	h->ticks++;
-	for (eid = 0; eid < h->limit; eid++) {
+	for (i = 0; i < h->limit; i++, eid++) {
 		struct monitor *m;
 
+		if (eid >= h->limit)
+			eid = 0;
 		/* A hundred thousand of them would be most of the thread's work. */
 		if (!h->checked[eid] && (eid + h->ticks) % UNCHECKED_TICKS)
 			continue;
@@ -309,11 +331,12 @@ tick(void *arg)
 		if (!m)
 			continue;
 		if (!is_checked(m)) {
-			if (health_record_release(&m->record, now_ms))
-				suspect(m, false);
-		} else if (left > 0 && monitor_run(m, now_ms)) {
-			left--;
+			unchecked_run(m, now_ms);
+			continue;
 		}
+		monitor_follow_up(m);
+		if (left > 0 && monitor_start(m, now_ms) && --left == 0)
+			h->next_eid = eid + 1;
 	}
 }
 

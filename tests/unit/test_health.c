@@ -29,7 +29,7 @@
 #include <rte_mbuf.h>
 
 #define LIMIT_MS 8000 /* a hold is 5 s */
-#define ENDPOINTS 8
+#define ENDPOINTS 200 /* three times as many as start a check in one tick */
 
 static struct rte_mempool *pool;
 static struct ip_prefix address[2];
@@ -48,6 +48,7 @@ static struct gateway gw;
 static int outside, inside, tap;
 static unsigned changes, frames;
 static bool cut; /* the wire is */
+static unsigned stall_ms; /* after the next frame that is sent, once */
 
 /* What the subject calls */
 
@@ -124,6 +125,10 @@ dataplane_inject(struct dataplane *d, struct rte_mbuf *frame, uint16_t port)
 
 	frames++;
 	rte_pktmbuf_free(frame);
+	/* What a reload does to the loop. */
+	if (stall_ms)
+		usleep(stall_ms * 1000);
+	stall_ms = 0;
 	return n > 0;
 }
 
@@ -289,6 +294,13 @@ first_is_trusted(void)
 	return !endpoint[0].suspect;
 }
 
+/* To look at more than a flag. */
+static bool
+one_round(void)
+{
+	return true;
+}
+
 static bool
 second_is_down(void)
 {
@@ -299,6 +311,30 @@ static bool
 first_is_unknown(void)
 {
 	return endpoint[0].health == HEALTH_UNKNOWN;
+}
+
+static bool
+last_is_up(void)
+{
+	return endpoint[ENDPOINTS - 1].health == HEALTH_UP;
+}
+
+static bool
+last_is_down(void)
+{
+	return endpoint[ENDPOINTS - 1].health == HEALTH_DOWN;
+}
+
+static bool
+all_are_known(void)
+{
+	unsigned i;
+
+	for (i = 0; i < ENDPOINTS; i++) {
+		if (endpoint[i].health == HEALTH_UNKNOWN)
+			return false;
+	}
+	return true;
 }
 
 static bool
@@ -369,6 +405,7 @@ set_up(void **state)
 			.name = "s", .port_first = 80, .port_last = 80, .forward = FORWARD_FULLNAT};
 	changes = frames = 0;
 	cut = false;
+	stall_ms = 0;
 	gw = (struct gateway){
 			.loop = loop_create(), .journal = journal_create(100), .port_count = 1};
 	gw.port[0] = (struct view_port){.mac = {{2, 0, 0, 0, 9, 2}}, .mtu = 1500};
@@ -500,6 +537,51 @@ an_icmp_check_is_answered_in_both_families(void **state)
 	await(first_is_down);
 	assert_string_equal(endpoint[0].health_reason, "no answer within 80 ms");
 	assert_true(first_number("failures") >= 3); /* `fall` of them */
+}
+
+static void
+a_stall_of_the_loop_fails_no_check_that_was_answered(void **state)
+{
+	struct config_check check = check_of_kind(CHECK_ICMP);
+	int64_t checks;
+
+	NEEDS_ROOT();
+	check.timeout_ms = 80;
+	add_endpoint("a", "10.9.0.11", &check);
+	start();
+	await(first_is_up);
+	checks = first_number("checks");
+	stall_ms = 300;
+	while (first_number("checks") < checks + 3)
+		await(one_round);
+	assert_int_equal(stall_ms, 0);
+	assert_int_equal(first_number("failures"), 0);
+}
+
+static void
+many_checks_that_are_due_keep_nobody_from_being_checked(void **state)
+{
+	struct config_check busy = check_of_kind(CHECK_TCP), check = check_of_kind(CHECK_TCP);
+	struct event event = {.type = EVENT_REFUSED, .eid = ENDPOINTS - 1};
+	struct server s = {.fd = -1};
+	unsigned i;
+
+	NEEDS_ROOT();
+	busy.interval_ms = 1;
+	check.interval_ms = 60000;
+	check.timeout_ms = 80;
+	serve(&s, SOCK_STREAM, "10.9.0.11", 80);
+	for (i = 0; i < ENDPOINTS - 1; i++)
+		add_endpoint("no-route", "192.0.2.1", &busy);
+	add_endpoint("last", "10.9.0.11", &check);
+	start();
+	await(all_are_known);
+	await(last_is_up);
+	cut = true;
+	health_event(gw.health, &event);
+	await(last_is_down);
+	assert_false(endpoint[ENDPOINTS - 1].suspect);
+	stop_serving(&s);
 }
 
 static void
@@ -681,6 +763,8 @@ main(void)
 			TEST(an_http_check_wants_its_status),
 			TEST(a_udp_check_sends_its_payload_and_wants_the_expected),
 			TEST(an_icmp_check_is_answered_in_both_families),
+			TEST(a_stall_of_the_loop_fails_no_check_that_was_answered),
+			TEST(many_checks_that_are_due_keep_nobody_from_being_checked),
 			TEST(a_signal_takes_a_dead_endpoint_down_at_once_and_leaves_a_live_one),
 			TEST(without_check_three_signals_in_a_second_make_a_suspect_and_no_more),
 			TEST(a_check_that_is_new_ends_what_signals_alone_said),
