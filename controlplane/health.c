@@ -15,6 +15,7 @@
 
 #include "health_alias.h"
 #include "health_clock.h"
+#include "health_door.h"
 #include "health_namespace.h"
 #include "health_probe.h"
 #include "health_record.h"
@@ -69,7 +70,8 @@ struct health {
 	uint32_t limit;
 	uint32_t *alias_eid; /* endpoint by protocol and own port of a check to a dsr service */
 	uint64_t random;
-	uint64_t tun_dropped;
+	struct health_door *door;
+	uint64_t tun_dropped, unasked;
 	uint8_t scratch[PACKET_MAX];
 };
 
@@ -360,6 +362,7 @@ alias_out(struct health *h, uint8_t *packet, size_t len, struct ip_addr *next)
 
 	if (!health_packet_outbound(packet, len, &p) || p.dst.b[0] == 0xff)
 		return false; /* nor multicast, which the stack sends by itself */
+	health_door_sent(h->door, &p, loop_now_ms());
 	*next = p.dst;
 	if (!health_alias_eid(&p.dst, &eid))
 		return true;
@@ -473,6 +476,11 @@ health_input(struct health *h, struct rte_mbuf *frame)
 	data = rte_pktmbuf_read(frame, ETHER_LEN, (uint32_t)len, h->scratch);
 	if (!data || !is_for_us(h, data, len))
 		return false;
+	if (!health_door_admits(h->door, data, len, loop_now_ms())) {
+		h->unasked++;
+		rte_pktmbuf_free(frame);
+		return true;
+	}
 	if (data != h->scratch)
 		memcpy(h->scratch, data, len);
 	alias_in(h, h->scratch, len);
@@ -612,12 +620,37 @@ endpoint_follow(struct health *h, struct endpoint *e)
 	h->checked[e->eid] = m && m->checked;
 }
 
+/* Of endpoints, and of dsr services, which answer for theirs. If memory is short, checks of new ones fail. */
+static void
+door_follow(struct health *h)
+{
+	size_t i, j, count = 0, services = registry_service_count(h->g->registry);
+	struct ip_addr *far;
+
+	for (i = 0; i < services; i++)
+		count += registry_service_at(h->g->registry, i)->endpoint_count + 1;
+	far = calloc(count + 1, sizeof(*far));
+	for (i = 0, count = 0; far && i < services; i++) {
+		const struct service *s = registry_service_at(h->g->registry, i);
+
+		if (s->config->forward == FORWARD_DSR_L2)
+			far[count++] = s->config->addr;
+		for (j = 0; j < s->endpoint_count; j++)
+			far[count++] = s->endpoint[j]->config->addr;
+	}
+	if (!far || health_door_follow(h->door, far, count) < 0)
+		journal_add(h->g->journal, JOURNAL_ERR, "health", NULL, NULL,
+				"out of memory: answers of new endpoints are not let in");
+	free(far);
+}
+
 void
 health_sync(struct health *h)
 {
 	size_t i, j;
 	uint32_t eid;
 
+	door_follow(h);
 	for (eid = 0; eid < h->limit; eid++) {
 		if (h->monitor[eid])
 			h->monitor[eid]->present = false;
@@ -714,6 +747,9 @@ health_create(struct gateway *g)
 	if (!h->monitor || !h->checked || !h->alias_eid)
 		goto fail;
 	memset(h->alias_eid, 0xff, 3 * OWN_PORTS * sizeof(h->alias_eid[0]));
+	h->door = health_door_create();
+	if (!h->door)
+		goto fail;
 	h->namespace = namespace_create(registry_config(g->registry));
 	if (!h->namespace)
 		goto fail;
@@ -743,6 +779,7 @@ health_free(struct health *h)
 	loop_unwatch(h->tick);
 	loop_unwatch(h->apply);
 	health_namespace_free(h->namespace);
+	health_door_free(h->door);
 	free(h->alias_eid);
 	free(h->checked);
 	free(h->monitor);

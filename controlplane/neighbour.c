@@ -25,6 +25,8 @@
 	3 /* RFC 5227, 2.3 has 2, 2 s apart; the first may be too early for a link coming up */
 #define ANNOUNCE_MS 2000
 #define ECHO_PER_SECOND 1000 /* answers to pings must not displace the control thread's work */
+#define NEW_PER_SECOND \
+	100 /* neighbours that packets ask for: endpoints' have entries already, so more is a scan */
 #define DEFEND_MS 10000 /* RFC 5227, 2.4: DEFEND_INTERVAL */
 #define ETHER_LEN 14
 
@@ -56,8 +58,8 @@ struct neighbours {
 	struct neighbour_own *own;
 	uint32_t own_count;
 	struct loop_watch *tick, *apply;
-	uint64_t echo_second, defended_ms;
-	uint32_t echoes;
+	uint64_t echo_second, new_second, defended_ms;
+	uint32_t echoes, news;
 	struct counters count;
 };
 
@@ -583,11 +585,27 @@ neighbours_route(const struct neighbours *n, const struct ip_addr *dst, struct r
 	return route_lookup(config_of(n), dst, out);
 }
 
+/* For a packet to send; NULL if it must go without. */
+static struct neighbour *
+entry_to_send(struct neighbours *n, uint16_t port, const struct ip_addr *next_hop)
+{
+	struct neighbour *e = neighbour_lookup(n->table, port, next_hop);
+	uint64_t second = loop_now_ms() / 1000;
+
+	if (e)
+		return e;
+	if (second != n->new_second) {
+		n->new_second = second;
+		n->news = 0;
+	}
+	return n->news++ < NEW_PER_SECOND ? entry_of(n, port, next_hop) : NULL;
+}
+
 void
 neighbours_send(struct neighbours *n, uint16_t port, const struct ip_addr *next_hop,
 		struct rte_mbuf *frame)
 {
-	struct neighbour *e = port < n->g->port_count ? entry_of(n, port, next_hop) : NULL;
+	struct neighbour *e = port < n->g->port_count ? entry_to_send(n, port, next_hop) : NULL;
 
 	if (!e || rte_pktmbuf_data_len(frame) <= ETHER_LEN) {
 		n->count.unresolved_dropped++;

@@ -680,6 +680,31 @@ a_dsr_check_reaches_one_endpoint_at_the_service_address(void **state)
 	}
 }
 
+/* Each would cost a refusal, and a question for a forged source's link address. */
+static void
+who_connects_to_our_address_gets_no_answer(void **state)
+{
+	static const uint8_t syn[] = {2, 0, 0, 0, 9, 2, 2, 0, 0, 0, 9, 11, 8, 0, /* Ethernet */
+			0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0x66, 0xb1, 10, 9, 0, 11, 10, 9, 0, 2,
+			0x9c, 0x40, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 0x20, 0, 0xdf, 0x32, 0,
+			0};
+	struct config_check check = check_of_kind(CHECK_NONE);
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+	unsigned i;
+
+	NEEDS_ROOT();
+	add_endpoint("a", "10.9.0.11", &check);
+	start();
+	for (i = 0; i < 10; i++)
+		await(one_round);
+	frames = 0;
+	memcpy(rte_pktmbuf_append(m, sizeof(syn)), syn, sizeof(syn));
+	assert_true(health_input(gw.health, m));
+	for (i = 0; i < 10; i++)
+		await(one_round);
+	assert_int_equal(frames, 0);
+}
+
 static void
 a_reload_follows_what_the_file_says(void **state)
 {
@@ -769,6 +794,7 @@ main(void)
 			TEST(without_check_three_signals_in_a_second_make_a_suspect_and_no_more),
 			TEST(a_check_that_is_new_ends_what_signals_alone_said),
 			TEST(a_dsr_check_reaches_one_endpoint_at_the_service_address),
+			TEST(who_connects_to_our_address_gets_no_answer),
 			TEST(a_reload_follows_what_the_file_says),
 	};
 

@@ -377,6 +377,21 @@ the_table_stays_within_its_limit(void **state)
 }
 
 static void
+a_scan_does_not_become_a_flood_of_questions(void **state)
+{
+	struct ip_addr hop;
+	char text[32];
+	unsigned i;
+
+	for (i = 0; i < 1000; i++) {
+		snprintf(text, sizeof(text), "10.0.%u.%u", i / 250, i % 250);
+		hop = addr(text);
+		neighbours_send(gw.neighbours, 0, &hop, packet4(1));
+	}
+	assert_in_range(counter("table_full"), 100 - 8, 200 - 8); /* a second may begin meanwhile */
+}
+
+static void
 host_pings(const char *target, size_t payload)
 {
 	uint8_t frame[128] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0x11, 8, 0, 0x45, 0, 0, 28, 0, 7, 0,
@@ -468,6 +483,7 @@ main(void)
 			TEST(a_request_teaches_where_an_endpoint_is),
 			TEST(packets_wait_for_their_neighbour_and_the_oldest_go_first),
 			TEST(the_table_stays_within_its_limit),
+			TEST(a_scan_does_not_become_a_flood_of_questions),
 			TEST(pings_of_our_addresses_are_answered_up_to_a_rate),
 			TEST(malformed_frames_are_counted_and_others_are_left_to_the_caller),
 			TEST(a_full_ring_is_counted_and_asked_again),
