@@ -41,6 +41,11 @@ struct api_request {
 	bool waiting;
 	void (*cancel)(struct api_request *rq);
 	struct loop_watch *timer;
+	struct api_work { /* api_work.h: what makes the answer in turns */
+		bool (*run)(struct api_request *rq, void *state);
+		void (*free_state)(void *state);
+		void *state;
+	} work;
 	struct api_request_list *event_waiters;
 	LIST_ENTRY(api_request) link; /* in event_waiters */
 	uint64_t after; /* events: number of the last one known */

@@ -7,13 +7,6 @@
 #include "api_events.h"
 #include "api_flows.h"
 #include "api_show.h"
-#include "metrics.h"
-
-static void
-show_metrics(struct api_request *rq)
-{
-	api_reply_text(rq, metrics_text(rq->g), METRICS_CONTENT_TYPE);
-}
 
 static const struct route {
 	const char *method, *path;
@@ -30,7 +23,7 @@ static const struct route {
 		{"GET", "/v1/explain", api_flows_explain},
 		{"GET", "/v1/neighbours", api_show_neighbours},
 		{"GET", "/v1/config", api_show_config},
-		{"GET", "/metrics", show_metrics},
+		{"GET", "/metrics", api_show_metrics},
 		{"POST", "/v1/shift", api_change_shift},
 		{"POST", "/v1/mirror", api_change_mirror},
 		{"POST", "/v1/drain", api_change_drain},

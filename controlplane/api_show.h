@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The resources that only tell. Each answers the request at once. Control thread. */
+/* The resources that only tell. Long answers are made in turns (api_work.h). Control thread. */
 #pragma once
 
 #include "api_request.h"
@@ -13,6 +13,7 @@ void api_show_config(struct api_request *rq);
 
 void api_show_services(struct api_request *rq);
 void api_show_endpoints(struct api_request *rq);
+void api_show_metrics(struct api_request *rq);
 
 /* One row of /v1/endpoints; `counters`: with every counter, in total and of the interval. New reference. */
 json_t *api_endpoint_row(struct gateway *g, const struct endpoint *e, bool counters);

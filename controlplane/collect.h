@@ -43,7 +43,7 @@ struct leg_interval {
 void collector_interval(
 		const struct collector *c, uint32_t eid, enum leg leg, struct leg_interval *out);
 
-/* Has anything been counted on this leg? */
+/* Had anything been counted on this leg at the last tick? */
 bool collector_leg_used(const struct collector *c, uint32_t eid, enum leg leg);
 
 /* Times since the endpoint's beginning, up to now: counts by bucket, 64 bits. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The exposition format wants all samples of a name together, so each name is one walk over what has it. Endpoints
- * without traffic on a leg have no series of it: 4096 idle endpoints cost nothing.
+ * The exposition format wants all samples of a name together. The endpoints are nevertheless walked once, each leg read
+ * once, and every name's samples gathered apart. A leg without traffic has no series.
  */
 #include "metrics.h"
 
@@ -12,6 +12,7 @@
 
 #include "api_show.h"
 #include "collect.h"
+#include "endpoint_walk.h"
 
 /* Of the histograms' 128 buckets, as many edges as are useful to Prometheus: two per octave, 64 us to 67 s. In
  * buckets of counters.h: edge i is the lower end of bucket EDGE_FIRST + EDGE_STEP * i. */
@@ -41,15 +42,6 @@ quoted(FILE *f, const char *text)
 			fputc(*text, f);
 	}
 	fputc('"', f);
-}
-
-static void
-endpoint_labels(FILE *f, const struct endpoint *e)
-{
-	fputs("service=", f);
-	quoted(f, e->service->config->name);
-	fputs(",endpoint=", f);
-	quoted(f, e->config->name);
 }
 
 static void
@@ -208,135 +200,29 @@ device_metrics(FILE *f, struct gateway *g)
 	}
 }
 
-/* Calls fn for every endpoint. */
 static void
-each_endpoint(FILE *f, struct gateway *g,
-		void (*fn)(FILE *f, struct gateway *g, const struct endpoint *e, const void *arg),
-		const void *arg) /* five would be less than a struct for one caller */
+one(FILE *f, const char *name, const char *type, const char *help, double value)
 {
-	struct service *s;
-	size_t i, j;
-
-	for (i = 0; i < registry_service_count(g->registry); i++) {
-		s = registry_service_at(g->registry, i);
-		for (j = 0; j < s->endpoint_count; j++)
-			fn(f, g, s->endpoint[j], arg);
-	}
-}
-
-struct leg_metric {
-	const char *name;
-	size_t offset;
-};
-
-static void
-leg_samples(FILE *f, struct gateway *g, const struct endpoint *e, const void *arg)
-{
-	const struct leg_metric *m = arg;
-	struct leg_counters c;
-	int leg;
-
-	for (leg = 0; leg < LEG_COUNT; leg++) {
-		if (leg != LEG_SERVER && !collector_leg_used(g->collector, e->eid, leg))
-			continue;
-		collector_leg(g->collector, e->eid, leg, &c);
-		fprintf(f, "understudy_%s{", m->name);
-		endpoint_labels(f, e);
-		fprintf(f, ",leg=\"%s\"} %llu\n", leg_name[leg],
-				(unsigned long long)*(
-						const uint64_t *)((const char *)&c + m->offset));
-	}
+	family(f, name, type, help);
+	fprintf(f, "understudy_%s %.17g\n", name, value);
 }
 
 static void
-leg_metrics(FILE *f, struct gateway *g)
+process_metrics(FILE *f, struct gateway *g)
 {
-#define X(field, text)                                                    \
-	family(f, "endpoint_" #field "_total", "counter", text);          \
-	each_endpoint(f, g, leg_samples,                                  \
-			&(struct leg_metric){"endpoint_" #field "_total", \
-					offsetof(struct leg_counters, field)});
-	LEG_COUNTER_LIST(X)
-#undef X
-}
+	struct publish_stats p;
 
-struct time_metric {
-	const char *name;
-	enum leg_histogram kind;
-	size_t sum; /* offset of the sum in struct leg_counters, microseconds */
-};
-
-static void
-time_sample(FILE *f, const struct time_metric *m, const struct endpoint *e, int leg,
-		const char *suffix) /* five: a struct would say nothing */
-{
-	fprintf(f, "understudy_%s_%s{", m->name, suffix);
-	endpoint_labels(f, e);
-	fprintf(f, ",leg=\"%s\"", leg_name[leg]);
-}
-
-/* Returns the count of all. */
-static uint64_t
-time_buckets(FILE *f, const struct time_metric *m, const struct endpoint *e, int leg,
-		const struct histogram_total *h) /* five: the same */
-{
-	uint64_t below = 0;
-	uint32_t i, b = 0;
-
-	for (i = 0; i < EDGE_COUNT; i++) {
-		for (; b < EDGE_FIRST + EDGE_STEP * i; b++)
-			below += h->count[b];
-		time_sample(f, m, e, leg, "bucket");
-		fprintf(f, ",le=\"%.9g\"} %llu\n", (double)histogram_lower(b) / 1e6,
-				(unsigned long long)below);
-	}
-	for (; b < HISTOGRAM_BUCKETS; b++)
-		below += h->count[b];
-	time_sample(f, m, e, leg, "bucket");
-	fprintf(f, ",le=\"+Inf\"} %llu\n", (unsigned long long)below);
-	return below;
-}
-
-static void
-time_histogram(FILE *f, struct gateway *g, const struct endpoint *e, int leg,
-		const struct time_metric *m) /* five: as its caller walks */
-{
-	struct histogram_total h;
-	struct leg_counters c;
-	uint64_t count;
-
-	collector_leg(g->collector, e->eid, leg, &c);
-	collector_histogram(g->collector, e->eid, leg, m->kind, &h);
-	count = time_buckets(f, m, e, leg, &h);
-	time_sample(f, m, e, leg, "sum");
-	fprintf(f, "} %.6f\n", (double)*(const uint64_t *)((const char *)&c + m->sum) / 1e6);
-	time_sample(f, m, e, leg, "count");
-	fprintf(f, "} %llu\n", (unsigned long long)count);
-}
-
-static void
-time_samples(FILE *f, struct gateway *g, const struct endpoint *e, const void *arg)
-{
-	int leg;
-
-	for (leg = 0; leg < LEG_COUNT; leg++) {
-		if (collector_leg_used(g->collector, e->eid, leg))
-			time_histogram(f, g, e, leg, arg);
-	}
-}
-
-static void
-time_metrics(FILE *f, struct gateway *g)
-{
-	static const struct time_metric handshake = {"endpoint_handshake_seconds",
-			HISTOGRAM_HANDSHAKE, offsetof(struct leg_counters, handshake_us)};
-	static const struct time_metric reply = {"endpoint_reply_seconds", HISTOGRAM_REPLY,
-			offsetof(struct leg_counters, reply_us)};
-
-	family(f, handshake.name, "histogram", "time from SYN to SYN-ACK; client leg: to the ACK");
-	each_endpoint(f, g, time_samples, &handshake);
-	family(f, reply.name, "histogram", "time from request to the first byte of its reply");
-	each_endpoint(f, g, time_samples, &reply);
+	publish_stats(g->publisher, &p);
+	family(f, "build_info", "gauge", "the version that runs");
+	fputs("understudy_build_info{version=\"" UNDERSTUDY_VERSION "\"} 1\n", f);
+	one(f, "start_time_seconds", "gauge", "when the daemon started, since 1970",
+			(double)g->started_ms / 1000);
+	one(f, "view_generation", "gauge", "the view in force", (double)p.generation);
+	one(f, "views_published_total", "counter", "views published", (double)p.published);
+	one(f, "views_failed_total", "counter", "views not built: out of memory", (double)p.failed);
+	one(f, "views_waiting", "gauge", "views retired and not yet reclaimed", p.waiting);
+	one(f, "loop_overruns_total", "counter", "timer periods that the control thread missed",
+			(double)loop_overruns(g->loop));
 }
 
 static double
@@ -374,87 +260,314 @@ gauge_active(struct gateway *g, const struct endpoint *e)
 	return (double)in.flows_active;
 }
 
-struct gauge {
+static const struct gauge {
 	const char *name, *help;
 	double (*value)(struct gateway *g, const struct endpoint *e);
+} gauges[] = {
+		{"endpoint_up", "1 if the endpoint is healthy and reachable", gauge_up},
+		{"endpoint_drain", "1 if the endpoint takes no new flows", gauge_drain},
+		{"endpoint_shift", "share of its new flows that its shadow serves", gauge_shift},
+		{"endpoint_mirror", "share of its flows that are mirrored", gauge_mirror},
+		{"endpoint_flows_active", "flows that it serves, at the last tick", gauge_active},
+};
+#define GAUGES (sizeof(gauges) / sizeof(gauges[0]))
+
+static const struct leg_metric {
+	const char *name, *help;
+	size_t offset;
+} leg_metrics[] = {
+#define X(field, text) {"endpoint_" #field "_total", text, offsetof(struct leg_counters, field)},
+		LEG_COUNTER_LIST(X)
+#undef X
+};
+#define LEG_METRICS (sizeof(leg_metrics) / sizeof(leg_metrics[0]))
+
+static const struct time_metric {
+	const char *name, *help;
+	enum leg_histogram kind;
+	size_t sum; /* offset of the sum in struct leg_counters, microseconds */
+} time_metrics[] = {
+		{"endpoint_handshake_seconds", "time from SYN to SYN-ACK; client leg: to the ACK",
+				HISTOGRAM_HANDSHAKE, offsetof(struct leg_counters, handshake_us)},
+		{"endpoint_reply_seconds", "time from request to the first byte of its reply",
+				HISTOGRAM_REPLY, offsetof(struct leg_counters, reply_us)},
+};
+#define TIME_METRICS (sizeof(time_metrics) / sizeof(time_metrics[0]))
+
+/* The samples of a name, as far as they are written. */
+struct section {
+	FILE *f;
+	char *text;
+	size_t size;
+};
+
+struct metrics {
+	struct gateway *g;
+	bool idle;
+	struct endpoint_walk walk;
+	struct section label; /* of the endpoint in hand, with its zero */
+	struct section gauge[GAUGES], leg[LEG_METRICS], time[TIME_METRICS];
 };
 
 static void
-gauge_sample(FILE *f, struct gateway *g, const struct endpoint *e, const void *arg)
+label_make(struct metrics *m, const struct endpoint *e)
 {
-	const struct gauge *gauge = arg;
+	FILE *f = m->label.f;
 
-	fprintf(f, "understudy_%s{", gauge->name);
-	endpoint_labels(f, e);
-	fprintf(f, "} %.9g\n", gauge->value(g, e));
+	rewind(f);
+	fputs("service=", f);
+	quoted(f, e->service->config->name);
+	fputs(",endpoint=", f);
+	quoted(f, e->config->name);
+	fputc('\0', f);
+	fflush(f);
 }
 
 static void
-endpoint_gauges(FILE *f, struct gateway *g)
+gauge_samples(struct metrics *m, const struct endpoint *e)
 {
-	static const struct gauge gauges[] = {
-			{"endpoint_up", "1 if the endpoint is healthy and reachable", gauge_up},
-			{"endpoint_drain", "1 if the endpoint takes no new flows", gauge_drain},
-			{"endpoint_shift", "share of its new flows that its shadow serves",
-					gauge_shift},
-			{"endpoint_mirror", "share of its flows that are mirrored", gauge_mirror},
-			{"endpoint_flows_active", "flows that it serves, at the last tick",
-					gauge_active},
-	};
 	size_t i;
 
-	for (i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++) {
-		family(f, gauges[i].name, "gauge", gauges[i].help);
-		each_endpoint(f, g, gauge_sample, &gauges[i]);
+	for (i = 0; i < GAUGES; i++)
+		fprintf(m->gauge[i].f, "understudy_%s{%s} %.9g\n", gauges[i].name, m->label.text,
+				gauges[i].value(m->g, e));
+}
+
+static uint64_t
+word_at(const struct leg_counters *c, size_t offset)
+{
+	return *(const uint64_t *)((const char *)c + offset);
+}
+
+static void
+leg_samples(struct metrics *m, enum leg leg, const struct leg_counters *c)
+{
+	size_t i;
+
+	for (i = 0; i < LEG_METRICS; i++)
+		fprintf(m->leg[i].f, "understudy_%s{%s,leg=\"%s\"} %llu\n", leg_metrics[i].name,
+				m->label.text, leg_name[leg],
+				(unsigned long long)word_at(c, leg_metrics[i].offset));
+}
+
+static void
+time_sample(struct metrics *m, size_t i, const char *suffix, enum leg leg)
+{
+	fprintf(m->time[i].f, "understudy_%s_%s{%s,leg=\"%s\"", time_metrics[i].name, suffix,
+			m->label.text, leg_name[leg]);
+}
+
+/* Returns the count of all. */
+static uint64_t
+time_buckets(struct metrics *m, size_t n, enum leg leg, const struct histogram_total *h)
+{
+	FILE *f = m->time[n].f;
+	uint64_t below = 0;
+	uint32_t i, b = 0;
+
+	for (i = 0; i < EDGE_COUNT; i++) {
+		for (; b < EDGE_FIRST + EDGE_STEP * i; b++)
+			below += h->count[b];
+		time_sample(m, n, "bucket", leg);
+		fprintf(f, ",le=\"%.9g\"} %llu\n", (double)histogram_lower(b) / 1e6,
+				(unsigned long long)below);
+	}
+	for (; b < HISTOGRAM_BUCKETS; b++)
+		below += h->count[b];
+	time_sample(m, n, "bucket", leg);
+	fprintf(f, ",le=\"+Inf\"} %llu\n", (unsigned long long)below);
+	return below;
+}
+
+static void
+time_samples(struct metrics *m, const struct endpoint *e, enum leg leg,
+		const struct leg_counters *c)
+{
+	struct histogram_total h;
+	uint64_t count;
+	size_t i;
+
+	for (i = 0; i < TIME_METRICS; i++) {
+		collector_histogram(m->g->collector, e->eid, leg, time_metrics[i].kind, &h);
+		count = time_buckets(m, i, leg, &h);
+		time_sample(m, i, "sum", leg);
+		fprintf(m->time[i].f, "} %.6f\n", (double)word_at(c, time_metrics[i].sum) / 1e6);
+		time_sample(m, i, "count", leg);
+		fprintf(m->time[i].f, "} %llu\n", (unsigned long long)count);
 	}
 }
 
 static void
-one(FILE *f, const char *name, const char *type, const char *help, double value)
+endpoint_samples(struct metrics *m, const struct endpoint *e)
 {
-	family(f, name, type, help);
-	fprintf(f, "understudy_%s %.17g\n", name, value);
+	struct leg_counters c;
+	int leg;
+	bool used;
+
+	label_make(m, e);
+	gauge_samples(m, e);
+	for (leg = 0; leg < LEG_COUNT; leg++) {
+		used = collector_leg_used(m->g->collector, e->eid, leg);
+		if (!used && !(m->idle && leg == LEG_SERVER))
+			continue;
+		collector_leg(m->g->collector, e->eid, leg, &c);
+		leg_samples(m, leg, &c);
+		if (used)
+			time_samples(m, e, leg, &c);
+	}
+}
+
+/* Also after a reload: what was written before is overwritten. */
+static void
+begin(struct metrics *m)
+{
+	size_t i;
+
+	endpoint_walk_init(&m->walk, m->g->registry, NULL);
+	for (i = 0; i < GAUGES; i++) {
+		rewind(m->gauge[i].f);
+		family(m->gauge[i].f, gauges[i].name, "gauge", gauges[i].help);
+	}
+	for (i = 0; i < LEG_METRICS; i++) {
+		rewind(m->leg[i].f);
+		family(m->leg[i].f, leg_metrics[i].name, "counter", leg_metrics[i].help);
+	}
+	for (i = 0; i < TIME_METRICS; i++) {
+		rewind(m->time[i].f);
+		family(m->time[i].f, time_metrics[i].name, "histogram", time_metrics[i].help);
+	}
+}
+
+/* Calls fn for each section until it fails. */
+static bool
+each_section(struct metrics *m, bool (*fn)(struct section *s, void *arg), void *arg)
+{
+	bool good = fn(&m->label, arg);
+	size_t i;
+
+	for (i = 0; i < GAUGES; i++)
+		good = good && fn(&m->gauge[i], arg);
+	for (i = 0; i < LEG_METRICS; i++)
+		good = good && fn(&m->leg[i], arg);
+	for (i = 0; i < TIME_METRICS; i++)
+		good = good && fn(&m->time[i], arg);
+	return good;
+}
+
+static bool
+section_open(struct section *s, void *arg)
+{
+	s->f = open_memstream(&s->text, &s->size);
+	return s->f != NULL;
+}
+
+static bool
+section_free(struct section *s, void *arg)
+{
+	if (s->f)
+		fclose(s->f);
+	free(s->text);
+	return true;
+}
+
+static bool
+section_end(struct section *s, void *total)
+{
+	if (ferror(s->f) || fflush(s->f) == EOF)
+		return false;
+	*(size_t *)total += s->size;
+	return true;
 }
 
 static void
-process_metrics(FILE *f, struct gateway *g)
+section_append(char **to, const struct section *s)
 {
-	struct publish_stats p;
+	memcpy(*to, s->text, s->size);
+	*to += s->size;
+}
 
-	publish_stats(g->publisher, &p);
-	family(f, "build_info", "gauge", "the version that runs");
-	fputs("understudy_build_info{version=\"" UNDERSTUDY_VERSION "\"} 1\n", f);
-	one(f, "start_time_seconds", "gauge", "when the daemon started, since 1970",
-			(double)g->started_ms / 1000);
-	one(f, "view_generation", "gauge", "the view in force", (double)p.generation);
-	one(f, "views_published_total", "counter", "views published", (double)p.published);
-	one(f, "views_failed_total", "counter", "views not built: out of memory", (double)p.failed);
-	one(f, "views_waiting", "gauge", "views retired and not yet reclaimed", p.waiting);
-	one(f, "loop_overruns_total", "counter", "timer periods that the control thread missed",
-			(double)loop_overruns(g->loop));
+/* In one piece of the right size: growing one would copy it over and over. */
+static char *
+page_or_null(struct metrics *m, const struct section *head)
+{
+	size_t i, total = head->size + 1;
+	char *page, *to;
+
+	if (!each_section(m, section_end, &total))
+		return NULL;
+	to = page = malloc(total);
+	if (!page)
+		return NULL;
+	section_append(&to, head);
+	for (i = 0; i < GAUGES; i++)
+		section_append(&to, &m->gauge[i]);
+	for (i = 0; i < LEG_METRICS; i++)
+		section_append(&to, &m->leg[i]);
+	for (i = 0; i < TIME_METRICS; i++)
+		section_append(&to, &m->time[i]);
+	*to = '\0';
+	return page;
+}
+
+struct metrics *
+metrics_create(struct gateway *g, bool idle)
+{
+	struct metrics *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->g = g;
+	m->idle = idle;
+	if (!each_section(m, section_open, NULL)) {
+		metrics_free(m);
+		return NULL;
+	}
+	begin(m);
+	return m;
+}
+
+void
+metrics_free(struct metrics *m)
+{
+	if (m)
+		each_section(m, section_free, NULL);
+	free(m);
+}
+
+bool
+metrics_run(struct metrics *m, uint32_t ms)
+{
+	uint64_t until = loop_now_ms() + ms;
+	const struct endpoint *e;
+
+	if (endpoint_walk_stale(&m->walk))
+		begin(m);
+	do {
+		e = endpoint_walk_next_or_null(&m->walk);
+		if (e)
+			endpoint_samples(m, e);
+	} while (e && loop_now_ms() < until);
+	return !e;
 }
 
 char *
-metrics_text(struct gateway *g)
+metrics_take(struct metrics *m)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
+	struct section head = {0};
+	char *page = NULL;
+	bool good;
 
-	if (!f)
+	if (!section_open(&head, NULL))
 		return NULL;
-	process_metrics(f, g);
-	lcore_metrics(f, g);
-	end_metrics(f, g);
-	usage_metrics(f, g);
-	port_metrics(f, g);
-	device_metrics(f, g);
-	endpoint_gauges(f, g);
-	leg_metrics(f, g);
-	time_metrics(f, g);
-	if (ferror(f) || fclose(f) != 0) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	process_metrics(head.f, m->g);
+	lcore_metrics(head.f, m->g);
+	end_metrics(head.f, m->g);
+	usage_metrics(head.f, m->g);
+	port_metrics(head.f, m->g);
+	device_metrics(head.f, m->g);
+	good = !ferror(head.f);
+	if (fclose(head.f) == 0 && good)
+		page = page_or_null(m, &head);
+	free(head.text);
+	return page;
 }

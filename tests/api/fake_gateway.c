@@ -17,7 +17,7 @@ static struct fake *fake;
 static struct rte_rcu_qsbr *qsbr;
 static const struct view *view;
 
-static const char config_text[] =
+const char fake_config[] =
 		"gateway: {lcores: [1, 2], main_lcore: 0, hugepages: false, api: /run/fake.sock}\n"
 		"limits: {endpoints: 16, services: 4}\n"
 		"ports:\n"
@@ -57,7 +57,7 @@ static struct config *
 config_make(const char *socket_path)
 {
 	struct config_errors errors = {0};
-	struct config *c = config_parse(config_text, strlen(config_text), "fake.yaml", &errors);
+	struct config *c = config_parse(fake_config, strlen(fake_config), "fake.yaml", &errors);
 
 	if (!c)
 		die(errors.count ? errors.line[0] : "no configuration");

@@ -12,6 +12,9 @@
 #define FAKE_FLOWS 64
 #define FAKE_ASKED 8
 
+/* Its configuration, but for `api`. */
+extern const char fake_config[];
+
 struct fake {
 	struct gateway g;
 	struct lcore_counters lcore[FAKE_LCORES];

@@ -3,6 +3,7 @@
 
 #include "api_events.h"
 #include "api_route.h"
+#include "api_work.h"
 #include "collect.h"
 #include "fake_gateway.h"
 #include "flow_lister.h"
@@ -231,6 +232,78 @@ events_are_waited_for_and_told_at_once(void **state)
 	assert_true(LIST_EMPTY(&waiters));
 }
 
+static bool
+third_turn(struct api_request *request, void *state)
+{
+	int *turns = state;
+
+	if (++*turns == 3)
+		api_reply_json(request, json_object());
+	return *turns == 3;
+}
+
+static void
+released(void *state)
+{
+	*(int *)state += 100;
+}
+
+static void
+end_loop(void *arg)
+{
+	loop_stop(f->g.loop);
+}
+
+static void
+a_long_answer_is_made_in_turns_of_the_loop(void **state)
+{
+	int turns = 0;
+
+	rq.g = &f->g;
+	rq.finished = end_loop;
+	api_work_start(&rq, third_turn, released, &turns);
+	assert_true(rq.waiting);
+	assert_int_equal(turns, 1);
+	loop_run(f->g.loop);
+	assert_int_equal(rq.reply.status, 200);
+	assert_int_equal(turns, 103);
+}
+
+static void
+a_long_answer_that_is_given_up_is_released_once(void **state)
+{
+	int turns = 0;
+
+	rq.g = &f->g;
+	api_work_start(&rq, third_turn, released, &turns);
+	api_request_fini(&rq);
+	assert_int_equal(turns, 101);
+	api_request_fini(&rq);
+	assert_int_equal(turns, 101);
+}
+
+static size_t
+endpoints_listed(const char *key, const char *value)
+{
+	json_t *all;
+	size_t n;
+
+	assert_int_equal(get("/v1/endpoints", key, value), 200);
+	all = json_loads(rq.reply.text, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(all);
+	n = json_array_size(json_object_get(all, "endpoints"));
+	json_decref(all);
+	return n;
+}
+
+static void
+endpoints_are_listed_whole_or_as_asked(void **state)
+{
+	assert_int_equal(endpoints_listed("counters", "1"), 7);
+	assert_int_equal(endpoints_listed("service", "dns"), 3);
+	assert_int_equal(endpoints_listed("endpoint", "web1"), 1);
+}
+
 static void
 a_request_that_is_given_up_is_forgotten(void **state)
 {
@@ -299,6 +372,9 @@ main(void)
 			TEST(a_reload_that_is_refused_tells_every_error),
 			TEST(parameters_that_are_refused_are_named),
 			TEST(events_are_waited_for_and_told_at_once),
+			TEST(a_long_answer_is_made_in_turns_of_the_loop),
+			TEST(a_long_answer_that_is_given_up_is_released_once),
+			TEST(endpoints_are_listed_whole_or_as_asked),
 			TEST(a_request_that_is_given_up_is_forgotten),
 			TEST(a_stale_socket_is_replaced_and_a_live_one_is_not),
 			TEST(a_file_that_is_no_socket_is_left_alone),
