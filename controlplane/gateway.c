@@ -269,10 +269,8 @@ create_tables(struct gateway *g, struct config *config)
 	int rc;
 
 	g->registry = registry_create(config, (uint32_t)config->gateway.lcore_count);
-	if (!g->registry) {
-		config_free(config);
+	if (!g->registry)
 		return refuse(g, "no memory");
-	}
 	rc = create_ports(g, config);
 	if (rc == 0)
 		rc = create_dataplane(g, config);
@@ -349,10 +347,10 @@ gateway_start(struct gateway *g, struct config *config)
 	/* So that the first packet finds what needs no question: configured neighbours. */
 	neighbours_sync(g->neighbours);
 	gateway_apply(g);
+	g->running = true; /* also if only some of the lcores can be launched */
 	rc = dataplane_start(g->dataplane);
 	if (rc)
 		return refuse(g, strerror(-rc));
-	g->running = true;
 	health_sync(g->health);
 	gateway_apply(g);
 	journal_add(g->journal, JOURNAL_NOTICE, "start", NULL, NULL,
@@ -376,9 +374,9 @@ gateway_stop(struct gateway *g)
 	neighbours_free(g->neighbours);
 	collector_free(g->collector);
 	publisher_free(g->publisher);
+	devices_close(g); /* their rings hold buffers of the data plane's pools */
 	dataplane_free(g->dataplane);
 	registry_free(g->registry);
-	devices_close(g);
 	filter_free(g->filter);
 	json_decref(g->saved);
 }

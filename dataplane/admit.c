@@ -9,6 +9,8 @@
 
 #include <rte_tcp.h>
 
+#define REST_HALF_OPEN_MS 2000u
+
 /* The first packet of a flow, on its way to become one. */
 struct candidate {
 	struct flow_key key;
@@ -44,15 +46,28 @@ index_remove(struct lcore *lc, uint32_t number)
 				flow_ref(number, FLOW_REVERSE));
 }
 
+/* No TIME_WAIT follows a handshake that was never completed: its port rests only for what is still under way. And a flow
+ * that waited for its shadows' answers has rested meanwhile. */
+static uint32_t
+rest_ms(const struct lcore *lc, const struct flow *f)
+{
+	const struct view_timeouts *t = &lc->view->timeouts;
+	uint32_t waited_ms = lc->now.ms - f->track.last_ms;
+
+	if (flow_is_tcp(f))
+		return f->track.state == FLOW_HALF_OPEN ? RTE_MIN(t->rest_tcp_ms, REST_HALF_OPEN_MS)
+							: t->rest_tcp_ms;
+	if (f->forward.flags & FLOW_DETACHED)
+		return t->rest_udp_ms > waited_ms ? t->rest_udp_ms - waited_ms : 0;
+	return t->rest_udp_ms;
+}
+
 static void
 slot_release(struct lcore *lc, struct flow *f)
 {
-	const struct view_timeouts *t = &lc->view->timeouts;
-	bool tcp = flow_is_tcp(f);
-
 	if (f->forward.slot != LOCAL_NONE)
-		local_port_put(ports_of(lc, f), f->forward.slot, tcp, lc->now.ms,
-				tcp ? t->rest_tcp_ms : t->rest_udp_ms);
+		local_port_put(ports_of(lc, f), f->forward.slot, flow_is_tcp(f), lc->now.ms,
+				rest_ms(lc, f));
 }
 
 void

@@ -146,11 +146,15 @@ untagged_port(const struct view *v, uint16_t device)
 	return PORT_NONE;
 }
 
-/* Lane k of a device belongs to lcore k modulo their number. */
+/* Lanes go round the lcores, over all devices: with one lane each, two devices are polled by two. */
 static uint32_t
-lane_owner(const struct dataplane *d, uint16_t lane)
+lane_owner(const struct dataplane *d, uint16_t device, uint16_t lane)
 {
-	return lane % d->config.lcore_count;
+	uint32_t n = lane, i;
+
+	for (i = 0; i < device; i++)
+		n += d->device[i].lane_count;
+	return n % d->config.lcore_count;
 }
 
 static void
@@ -160,7 +164,7 @@ lanes_assign(struct dataplane *d, uint16_t device)
 	uint16_t i;
 
 	for (i = 0; i < dev->lane_count; i++) {
-		struct lcore *lc = d->lcore[lane_owner(d, i)];
+		struct lcore *lc = d->lcore[lane_owner(d, device, i)];
 
 		if (lc->lane_count == DEVICE_LANES_MAX)
 			continue;
@@ -169,6 +173,7 @@ lanes_assign(struct dataplane *d, uint16_t device)
 				.device = device,
 				.untagged_port = untagged_port(d->view, device),
 		};
+		memcpy(lc->lane[lc->lane_count - 1].mac, dev->mac.b, sizeof(dev->mac.b));
 	}
 }
 
@@ -180,12 +185,18 @@ egress_assign(struct dataplane *d, struct lcore *lc, uint16_t port)
 	const struct device *dev = &d->device[vp->dpdk_device];
 	struct egress_port *e = &lc->egress[port];
 
+	uint16_t lane;
+
 	e->vlan = vp->vlan;
-	if (lc->index < dev->lane_count)
-		e->lane = dev->lane[lc->index];
-	else
-		e->other = d->lcore[lane_owner(d, (uint16_t)(lc->index % dev->lane_count))]
-					   ->outbound;
+	e->mtu = vp->mtu;
+	for (lane = 0; lane < dev->lane_count; lane++) {
+		if (lane_owner(d, vp->dpdk_device, lane) == lc->index) {
+			e->lane = dev->lane[lane];
+			return;
+		}
+	}
+	lane = (uint16_t)(lc->index % dev->lane_count);
+	e->other = d->lcore[lane_owner(d, vp->dpdk_device, lane)]->outbound;
 }
 
 void
@@ -287,6 +298,23 @@ read32(const uint32_t *p)
 	return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
+/* Of retired addresses none are to be had, though some may be in use. */
+static uint32_t
+active_count(const uint8_t *active, uint32_t count)
+{
+	uint32_t n = 0, i;
+
+	for (i = 0; i < count; i++)
+		n += active[i];
+	return n;
+}
+
+static uint32_t
+difference(uint32_t a, uint32_t b)
+{
+	return a > b ? a - b : 0;
+}
+
 void
 dataplane_usage(const struct dataplane *d, uint32_t lcore, struct dataplane_usage *out)
 {
@@ -295,10 +323,12 @@ dataplane_usage(const struct dataplane *d, uint32_t lcore, struct dataplane_usag
 
 	out->flow_limit = lc->flows.limit;
 	out->flows = lc->flows.limit - read32(&lc->flows.free_count);
-	out->local4_total = lc->local4.addresses * lc->local4.ports;
-	out->local4_free = out->local4_total - read32(&lc->local4.used);
-	out->local6_total = lc->local6.addresses * lc->local6.ports;
-	out->local6_free = out->local6_total - read32(&lc->local6.used);
+	out->local4_total = active_count(d->view->local4_active, d->view->local4_count) *
+			lc->local4.ports;
+	out->local4_free = difference(out->local4_total, read32(&lc->local4.used));
+	out->local6_total = active_count(d->view->local6_active, d->view->local6_count) *
+			lc->local6.ports;
+	out->local6_free = difference(out->local6_total, read32(&lc->local6.used));
 	for (i = 0; i < FLOW_STATE_COUNT; i++)
 		out->by_state[i] = read32(&lc->flows.by_state[i]);
 }

@@ -92,11 +92,39 @@ pass_on(struct lcore *lc, struct rte_mbuf *m, uint16_t port, enum egress_class c
 	rte_pktmbuf_free(m);
 }
 
+/* Drivers trust the length: one copies the frame into a buffer of the MTU's size. */
+static void
+drop_oversize(struct lcore *lc, struct rte_mbuf *m, uint16_t port, enum egress_class class)
+{
+	counter_add(&lc->counters->end[END_too_big], class == EGRESS_FORWARDED);
+	counter_add(&lc->counters->mirror_too_big, class == EGRESS_COPY);
+	counter_add(&lc->port_counter[port].tx_full, 1);
+	rte_pktmbuf_free(m);
+}
+
+/* Copies make room for nobody: what is not a copy goes first. */
+static void
+buffer_make_room(struct lcore *lc, uint16_t port, enum egress_class class)
+{
+	enum egress_class first;
+
+	for (first = 0; first < class; first++) {
+		if (lc->egress[port].buffer[first].count)
+			buffer_send(lc, port, first);
+	}
+	buffer_send(lc, port, class);
+}
+
 void
 egress(struct lcore *lc, struct rte_mbuf *m, uint16_t port, enum egress_class class)
 {
 	struct egress_port *e = &lc->egress[port];
 	struct egress_buffer *b = &e->buffer[class];
+
+	if (unlikely(m->pkt_len > e->mtu + (uint32_t)RTE_ETHER_HDR_LEN)) {
+		drop_oversize(lc, m, port, class);
+		return;
+	}
 
 	if (unlikely(e->other)) {
 		pass_on(lc, m, port, class);
@@ -111,7 +139,7 @@ egress(struct lcore *lc, struct rte_mbuf *m, uint16_t port, enum egress_class cl
 		}
 	}
 	if (unlikely(b->count == EGRESS_BUFFER))
-		buffer_send(lc, port, class);
+		buffer_make_room(lc, port, class);
 	b->mbuf[b->count++] = m;
 	e->pending = true;
 }
@@ -166,15 +194,20 @@ egress_handover(struct lcore *lc, struct rte_mbuf *m, uint32_t owner)
 	counter_add(&lc->counters->handed_over_out, 1);
 }
 
+/* All that is there, but no more than the other lcores can have put there in one turn: they return what came in on our
+ * lanes, a burst of each. */
 static void
 outbound_take(struct lcore *lc)
 {
 	struct rte_mbuf *m[OUTBOUND_BURST];
-	unsigned n = rte_ring_sc_dequeue_burst(lc->outbound, (void **)m, OUTBOUND_BURST, NULL);
-	unsigned i;
+	unsigned turns = lc->count * 4 * BURST / OUTBOUND_BURST;
+	unsigned n, i;
 
-	for (i = 0; i < n; i++)
-		egress(lc, m[i], m[i]->port, m[i]->hash.usr);
+	do {
+		n = rte_ring_sc_dequeue_burst(lc->outbound, (void **)m, OUTBOUND_BURST, NULL);
+		for (i = 0; i < n; i++)
+			egress(lc, m[i], m[i]->port, m[i]->hash.usr);
+	} while (n == OUTBOUND_BURST && --turns);
 }
 
 static void
@@ -184,8 +217,13 @@ inject_take(struct lcore *lc)
 	unsigned n = rte_ring_sc_dequeue_burst(lc->inject, (void **)m, OUTBOUND_BURST, NULL);
 	unsigned i;
 
-	for (i = 0; i < n; i++)
-		egress(lc, m[i], m[i]->port, EGRESS_INJECTED);
+	for (i = 0; i < n; i++) {
+		if (unlikely(m[i]->pkt_len >
+				    lc->egress[m[i]->port].mtu + (uint32_t)RTE_ETHER_HDR_LEN))
+			egress_split(lc, m[i], m[i]->port, EGRESS_INJECTED);
+		else
+			egress(lc, m[i], m[i]->port, EGRESS_INJECTED);
+	}
 }
 
 void
@@ -269,15 +307,16 @@ egress_ttl_expired(struct lcore *lc, struct rte_mbuf *m, const struct packet *p)
 	egress_end(lc, m, END_ttl_expired);
 }
 
-/* IPv6 packets are split only if they were put together here: routers do not fragment (RFC 8200, 5). */
+/* What was put together here may be taken apart again; else IPv4 without DF alone: routers do not fragment IPv6
+ * (RFC 8200, 5). */
 static bool
 may_split(const struct lcore *lc, const struct rte_mbuf *m, const struct packet *p)
 {
 	const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
 
-	if (p->family == 6)
-		return m->ol_flags & lc->dataplane->reassembled_flag;
-	return (frame[p->l3 + 6] & 0x40) == 0;
+	if (m->ol_flags & lc->dataplane->reassembled_flag)
+		return true;
+	return p->family == 4 && (frame[p->l3 + 6] & 0x40) == 0;
 }
 
 bool
@@ -307,20 +346,27 @@ padding_trim(struct rte_mbuf *m)
 		rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - len));
 }
 
+static void
+drop_unsplit(struct lcore *lc, struct rte_mbuf *m, enum egress_class class)
+{
+	counter_add(&lc->counters->end[END_no_mbuf], class == EGRESS_FORWARDED);
+	rte_pktmbuf_free(m);
+}
+
+/* The first fragment stands for the packet in the counters. */
 void
-egress_split(struct lcore *lc, struct rte_mbuf *m, uint16_t port, uint16_t mtu)
+egress_split(struct lcore *lc, struct rte_mbuf *m, uint16_t port, enum egress_class class)
 {
 	struct rte_mbuf *out[FRAGMENT_OUT_MAX];
 	uint32_t n, i;
 
 	padding_trim(m);
-	n = fragment_split(lc->fragments, m, mtu, out);
-
+	n = fragment_split(lc->fragments, m, lc->egress[port].mtu, out);
 	if (!n) {
-		egress_end(lc, m, END_no_mbuf);
+		drop_unsplit(lc, m, class);
 		return;
 	}
 	counter_add(&lc->counters->fragmented, 1);
 	for (i = 0; i < n; i++)
-		egress(lc, out[i], port, i ? EGRESS_GENERATED : EGRESS_FORWARDED);
+		egress(lc, out[i], port, i ? EGRESS_GENERATED : class);
 }

@@ -50,10 +50,13 @@ expired_or_null(struct lcore *lc, const struct flow *f)
 	return NULL;
 }
 
-/* Answered, and counted so; its shadows' answers have as long as a local port rests. */
+/* Answered, and counted so; its shadows' answers have as long as a local port rests, unless numbers run short: a shadow
+ * never costs the primary path a flow. */
 static bool
 detached_is_over(const struct lcore *lc, const struct flow *f)
 {
+	if (lc->flows.free_count < lc->flows.limit / PRESSURE_SHARE)
+		return true;
 	return lc->now.ms - f->track.last_ms >= lc->view->timeouts.rest_udp_ms;
 }
 
@@ -87,6 +90,8 @@ sweep_one(struct lcore *lc, uint32_t number)
 	counter = expired_or_null(lc, f);
 	if (!counter)
 		return;
+	if (f->track.state == FLOW_HALF_OPEN)
+		flow_abandon(lc, number);
 	flow_end(lc, number);
 	counter_add(counter, 1);
 }

@@ -48,6 +48,14 @@ reset_server(struct lcore *lc, uint32_t number)
 	send_reset(lc, &r, ep->l2.port);
 }
 
+/* A half-open flow whose endpoint may hold a connection for it, and will see its port again soon. */
+void
+flow_abandon(struct lcore *lc, uint32_t number)
+{
+	if (lc->flows.flow[number].track.packets_from)
+		reset_server(lc, number);
+}
+
 void
 flow_reset(struct lcore *lc, uint32_t number)
 {

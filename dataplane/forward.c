@@ -181,7 +181,7 @@ send_on(struct lcore *lc, const struct burst *b, unsigned i, uint16_t port, uint
 	if (likely(ip_length(b, i) <= mtu))
 		egress(lc, b->mbuf[i], port, EGRESS_FORWARDED);
 	else
-		egress_split(lc, b->mbuf[i], port, mtu);
+		egress_split(lc, b->mbuf[i], port, EGRESS_FORWARDED);
 }
 
 static inline void
@@ -233,10 +233,10 @@ forward_from_client(struct lcore *lc, struct burst *b, unsigned i, uint32_t numb
 		egress_end(lc, m, END_no_neighbour);
 		return;
 	}
-	track_client(lc, b, i, f);
 	if (unlikely(ip_length(b, i) > ep->mtu) &&
 			!egress_may_split(lc, m, packet_of(b, i), ep->mtu))
 		return;
+	track_client(lc, b, i, f);
 	rewrite(lc, b, i, flow_ref(number, FLOW_FORWARD));
 	rewrite_mac(frame_of(m), ep->l2.dst, ep->l2.src);
 	if (unlikely(ep->mirror_share > f->forward.mirror_draw))
@@ -265,13 +265,14 @@ forward_from_server(struct lcore *lc, struct burst *b, unsigned i, uint32_t numb
 	struct flow *f = &lc->flows.flow[number];
 	const struct view_port *port = &lc->view->port[f->reverse.client_port];
 	struct rte_mbuf *m = b->mbuf[i];
-	unsigned news = track_server(lc, b, i, f);
+	unsigned news;
 
-	if (unlikely(news & TRACK_REFUSED))
-		lcore_event(lc, EVENT_REFUSED, 0, f->forward.eid);
 	if (unlikely(ip_length(b, i) > port->mtu) &&
 			!egress_may_split(lc, m, packet_of(b, i), port->mtu))
 		return;
+	news = track_server(lc, b, i, f);
+	if (unlikely(news & TRACK_REFUSED))
+		lcore_event(lc, EVENT_REFUSED, 0, f->forward.eid);
 	rewrite(lc, b, i, flow_ref(number, FLOW_REVERSE));
 	rewrite_mac(frame_of(m), f->reverse.client_mac, port->mac.b);
 	send_on(lc, b, i, f->reverse.client_port, port->mtu);

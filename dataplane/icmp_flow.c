@@ -16,6 +16,28 @@
 #define ICMP4_FRAGMENTATION_NEEDED 4
 #define ICMP6_UNREACHABLE 1
 
+/* How far behind the newest byte a packet may be that an error is about: the largest window in use is far below. */
+#define RECENT_BYTES (16u << 20)
+
+/* The packet inside an error, and the key that an answer to it would have. */
+struct icmp_inside {
+	struct packet packet;
+	struct flow_key reply;
+};
+
+/* Within the error's own length: what may lie behind it in the frame is none of it. */
+static enum parse_verdict
+inner_parse(const uint8_t *frame, const struct packet *p, struct packet *inner)
+{
+	return parse_inner(frame + p->inner, p->l3 + p->ip_len - p->inner, inner);
+}
+
+static bool
+is_recent(uint32_t next, uint32_t seq)
+{
+	return next - seq <= RECENT_BYTES;
+}
+
 static bool
 is_unreachable(const struct packet *p)
 {
@@ -85,11 +107,23 @@ translate(struct lcore *lc, struct rte_mbuf *m, const struct packet *p,
 		egress_end(lc, m, END_ttl_expired);
 		return false;
 	}
-	parse_inner(frame_of(m) + p->inner, m->data_len - p->inner, &inner);
+	inner_parse(frame_of(m), p, &inner);
 	if (icmp_translate(frame_of(m), p, &inner, t))
 		return true;
 	egress_end(lc, m, END_bad_icmp);
 	return false;
+}
+
+/* An error goes to who sent the packet that it is about. */
+static bool
+is_to(const uint8_t *frame, const struct packet *p, const struct ip_addr *sender)
+{
+	uint32_t v4;
+
+	if (p->family == 6)
+		return memcmp(frame + p->l3 + 24, sender->b, sizeof(sender->b)) == 0;
+	memcpy(&v4, frame + p->l3 + 16, sizeof(v4));
+	return v4 == ip_v4_be(sender);
 }
 
 /* To the client: what it sent, as it sent it; the endpoint's own word is the service's. */
@@ -149,30 +183,62 @@ endpoint_unreachable(struct lcore *lc, const struct packet *p, uint32_t eid, enu
 	lcore_event(lc, EVENT_UNREACHABLE, p->icmp_code, eid);
 }
 
-/* About a packet to `remote`: the endpoint of the flow, or a shadow of it. */
-static void
-error_from_server(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t number,
-		const struct ip_addr *remote)
+static bool
+key_equal(const struct flow_key *a, const struct flow_key *b)
 {
-	const struct flow *f = &lc->flows.flow[number];
+	return ip_equal(&a->src, &b->src) && ip_equal(&a->dst, &b->dst) &&
+			a->src_port_be == b->src_port_be && a->dst_port_be == b->dst_port_be &&
+			a->protocol == b->protocol;
+}
+
+/* The shadow that would send packets with this key to the flow's local port; ENDPOINT_NONE: none got a copy. */
+static uint32_t
+shadow_of(const struct lcore *lc, const struct flow *f, const struct flow_key *reply)
+{
 	unsigned n;
 
-	if (ip_equal(&view_endpoint(lc->view, f->forward.eid)->ip, remote) &&
-			(f->forward.flags & FLOW_DETACHED) == 0) {
-		endpoint_unreachable(lc, p, f->forward.eid, LEG_SERVER);
-		carry_to_client(lc, m, p, number);
-		return;
-	}
 	for (n = 0; n < VIEW_SHADOWS_MAX; n++) {
 		uint32_t eid = f->reverse.shadow[n];
 
-		if (eid == ENDPOINT_NONE || !ip_equal(&view_endpoint(lc->view, eid)->ip, remote))
-			continue;
-		endpoint_unreachable(lc, p, eid, LEG_SHADOW);
-		egress_end(lc, m, END_shadow_reply);
-		return;
+		if (eid != ENDPOINT_NONE && mirror_is_from(reply, f, view_endpoint(lc->view, eid)))
+			return eid;
 	}
-	egress_end(lc, m, END_bad_icmp);
+	return ENDPOINT_NONE;
+}
+
+/* About a packet whose answer would have had the key `reply`: of the flow's endpoint, or of a shadow of it. Anybody can
+ * forge an error, so it must name what was sent, and for TCP what was sent lately (RFC 5927, 4.1). */
+static void
+error_from_server(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t number,
+		const struct icmp_inside *in)
+{
+	const struct flow *f = &lc->flows.flow[number];
+	uint32_t shadow = shadow_of(lc, f, &in->reply);
+	struct flow_key own;
+
+	flow_reply_key(&lc->flows, number, &own);
+	if (shadow != ENDPOINT_NONE) {
+		endpoint_unreachable(lc, p, shadow, LEG_SHADOW);
+		egress_end(lc, m, END_shadow_reply);
+	} else if (!key_equal(&own, &in->reply) || (f->forward.flags & FLOW_DETACHED) ||
+			(flow_is_tcp(f) && !is_recent(f->track.tcp.client.next, in->packet.seq))) {
+		egress_end(lc, m, END_bad_icmp);
+	} else {
+		endpoint_unreachable(lc, p, f->forward.eid, LEG_SERVER);
+		carry_to_client(lc, m, p, number);
+	}
+}
+
+static void
+error_from_client(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t number,
+		const struct icmp_inside *in)
+{
+	const struct flow *f = &lc->flows.flow[number];
+
+	if (flow_is_tcp(f) && !is_recent(f->track.tcp.server.next, in->packet.seq))
+		egress_end(lc, m, END_bad_icmp);
+	else
+		carry_to_endpoint(lc, m, p, number);
 }
 
 /* Not about any flow: about a packet of the gateway itself (a check's), or somebody else's. */
@@ -211,28 +277,30 @@ hand_over(struct lcore *lc, struct rte_mbuf *m, const struct flow_key *reply)
 void
 icmp_error(struct lcore *lc, struct rte_mbuf *m, const struct packet *p)
 {
-	struct flow_key inside, reply;
+	struct icmp_inside in;
+	struct flow_key inside;
 	struct address_entry a;
-	struct packet inner;
 	uint32_t ref;
 
-	if (parse_inner(frame_of(m) + p->inner, m->data_len - p->inner, &inner) != PARSE_SEGMENT) {
+	if (inner_parse(frame_of(m), p, &in.packet) != PARSE_SEGMENT) {
 		egress_end(lc, m, END_bad_icmp);
 		return;
 	}
-	parse_key(frame_of(m) + p->inner, &inner, &inside);
-	reverse_key(&inside, &reply);
-	if (hand_over(lc, m, &reply))
+	parse_key(frame_of(m) + p->inner, &in.packet, &inside);
+	reverse_key(&inside, &in.reply);
+	if (hand_over(lc, m, &in.reply))
 		return;
-	a = classifier_address(lc->view->classifier, &reply.dst);
+	a = classifier_address(lc->view->classifier, &in.reply.dst);
 	if (a.kind == ADDRESS_LOCAL)
-		ref = flow_ref(find_by_slot(lc, &reply, a.index), FLOW_REVERSE);
+		ref = flow_ref(find_by_slot(lc, &in.reply, a.index), FLOW_REVERSE);
 	else
-		ref = find_by_key(lc, &reply);
+		ref = find_by_key(lc, &in.reply);
 	if (ref >> 1 == 0)
 		error_foreign(lc, m, &inside);
+	else if (!is_to(frame_of(m), p, &inside.src))
+		egress_end(lc, m, END_bad_icmp);
 	else if ((ref & 1) == FLOW_REVERSE)
-		error_from_server(lc, m, p, ref >> 1, &reply.src);
+		error_from_server(lc, m, p, ref >> 1, &in);
 	else
-		carry_to_endpoint(lc, m, p, ref >> 1);
+		error_from_client(lc, m, p, ref >> 1, &in);
 }

@@ -32,7 +32,7 @@ is_plain(const uint8_t *p, uint32_t len)
 {
 	uint32_t ip_len;
 
-	if (len < 42 || (load32_raw(p + 12) & 0x00ffffff) != IPV4_PLAIN)
+	if (len < 42 || (p[0] & 1) || (load32_raw(p + 12) & 0x00ffffff) != IPV4_PLAIN)
 		return false;
 	ip_len = load16(p + 16);
 	if ((load16(p + 20) & 0x3fff) || p[22] <= 1 || ip_len + 14 > len)
@@ -168,6 +168,10 @@ locate_segment(struct lcore *lc, struct burst *b, unsigned i)
 	struct address_entry a;
 	struct flow_key key;
 
+	if (frame_of(b->mbuf[i])[0] & 1) {
+		egress_not_ours(lc, b->mbuf[i]);
+		return;
+	}
 	parse_key(frame_of(b->mbuf[i]), &b->packet[i], &key);
 	flow_match_of(&lc->flows, &key, &b->match[i]);
 	a = classifier_address(lc->view->classifier, &key.dst);
@@ -338,6 +342,19 @@ ingress_vlan(struct lcore *lc, const struct ingress_lane *lane, struct rte_mbuf 
 }
 
 static bool
+is_group(const uint8_t *frame)
+{
+	return frame[0] & 1;
+}
+
+/* A switch that floods, or a promiscuous port, shows us other hosts' frames. */
+static bool
+is_of_another(const struct ingress_lane *lane, const uint8_t *frame)
+{
+	return memcmp(frame, lane->mac, sizeof(lane->mac)) != 0 && !is_group(frame);
+}
+
+static bool
 ingress_port(struct lcore *lc, const struct ingress_lane *lane, struct rte_mbuf *m)
 {
 	m->port = lane->untagged_port;
@@ -353,6 +370,10 @@ ingress_port(struct lcore *lc, const struct ingress_lane *lane, struct rte_mbuf 
 		m->port = ingress_vlan(lc, lane, m);
 	if (unlikely(m->port == PORT_NONE)) {
 		egress_end(lc, m, END_vlan_unknown);
+		return false;
+	}
+	if (unlikely(is_of_another(lane, frame_of(m)))) {
+		egress_end(lc, m, END_not_ours);
 		return false;
 	}
 	return true;

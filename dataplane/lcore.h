@@ -52,6 +52,7 @@ struct egress_port {
 	struct rte_ring *
 			other; /* outbound ring of the lcore that owns a lane; NULL: `lane` is ours */
 	uint16_t vlan;
+	uint16_t mtu; /* a longer IP packet never reaches the driver */
 	bool pending; /* something is in a buffer */
 	struct egress_buffer buffer[EGRESS_CLASSES];
 };
@@ -60,6 +61,7 @@ struct egress_port {
 struct ingress_lane {
 	struct lane lane;
 	uint16_t device;
+	uint8_t mac[6];
 	uint16_t untagged_port; /* logical port of untagged frames, or PORT_NONE */
 };
 
@@ -144,11 +146,16 @@ uint32_t flow_slot(struct lcore *lc, uint32_t flow);
 void flow_detach(struct lcore *lc, uint32_t flow);
 /* flow_reset.c: resets a TCP flow's client (and its endpoint, if that may still listen), and ends it. */
 void flow_reset(struct lcore *lc, uint32_t flow);
+/* Resets the endpoint of a half-open flow that is about to end, if it ever answered. */
+void flow_abandon(struct lcore *lc, uint32_t flow);
 
 /* mirror.c: copies of a request, already rewritten for its endpoint, to the endpoint's shadows. */
 void mirror(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t flow);
 /* The flow ends, and with it its shadows' side. */
 void mirror_end(struct lcore *lc, uint32_t flow);
+/* Would the shadow answer a copy of the flow with this key? */
+bool mirror_is_from(const struct flow_key *key, const struct flow *f,
+		const struct view_endpoint *shadow);
 bool mirror_is_open(const struct flow *f);
 /* A packet to the local port of a flow that is not from its endpoint: a shadow's answer? Consumes it then. */
 bool mirror_reply(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t flow);
@@ -163,7 +170,7 @@ void egress_end(struct lcore *lc, struct rte_mbuf *m, enum packet_end end);
 /* A packet longer than the next hop's MTU: true if it may be sent in fragments (egress_split, once rewritten); else its
  * sender is told, and it is consumed. */
 bool egress_may_split(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint16_t mtu);
-void egress_split(struct lcore *lc, struct rte_mbuf *m, uint16_t port, uint16_t mtu);
+void egress_split(struct lcore *lc, struct rte_mbuf *m, uint16_t port, enum egress_class class);
 /* Gives a packet to the control thread, the lcore that owns it, or back to its sender as an error. Consume it. */
 void egress_punt(struct lcore *lc, struct rte_mbuf *m);
 void egress_not_ours(struct lcore *lc,

@@ -60,16 +60,33 @@ slots_size(uint32_t addresses, uint32_t lcores)
 	return (size_t)addresses * (LOCAL_PORTS / lcores) * sizeof(struct local_slot);
 }
 
+/* One more than asked for, so that none is not nothing. */
+static struct local_memory
+locals_of(uint32_t addresses, uint32_t lcores, int node)
+{
+	return (struct local_memory){
+			.slot = memory_map(slots_size(addresses + 1, lcores), node, false),
+			.fresh = memory_map((addresses + 1) * sizeof(uint32_t), node, true),
+	};
+}
+
+static void
+locals_unmap(const struct local_ports *l, uint32_t lcores)
+{
+	memory_unmap(l->slot, slots_size(l->addresses + 1, lcores));
+	memory_unmap(l->fresh, (l->addresses + 1) * sizeof(uint32_t));
+}
+
 static bool
 locals_map(struct lcore *lc, int node)
 {
 	const struct dataplane_config *c = &lc->dataplane->config;
-	struct local_slot *s4 = memory_map(slots_size(c->local4 + 1, lc->count), node, false);
-	struct local_slot *s6 = memory_map(slots_size(c->local6 + 1, lc->count), node, false);
+	struct local_memory m4 = locals_of(c->local4, lc->count, node);
+	struct local_memory m6 = locals_of(c->local6, lc->count, node);
 
-	local_ports_init(&lc->local4, s4, c->local4, lc->count, lc->index);
-	local_ports_init(&lc->local6, s6, c->local6, lc->count, lc->index);
-	return s4 && s6;
+	local_ports_init(&lc->local4, &m4, c->local4, lc->count, lc->index);
+	local_ports_init(&lc->local6, &m6, c->local6, lc->count, lc->index);
+	return m4.slot && m4.fresh && m6.slot && m6.fresh;
 }
 
 static bool
@@ -208,8 +225,8 @@ lcore_free(struct lcore *lc)
 	rte_mempool_free(lc->made);
 	rte_mempool_free(lc->copies);
 	flows_unmap(&lc->flows);
-	memory_unmap(lc->local4.slot, slots_size(lc->local4.addresses + 1, lc->count));
-	memory_unmap(lc->local6.slot, slots_size(lc->local6.addresses + 1, lc->count));
+	locals_unmap(&lc->local4, lc->count);
+	locals_unmap(&lc->local6, lc->count);
 	counters_unmap(lc);
 	memory_unmap(lc, sizeof(*lc));
 }

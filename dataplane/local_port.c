@@ -11,13 +11,14 @@
 #define REST_MAX_MS 3600000u
 
 void
-local_ports_init(struct local_ports *l, struct local_slot *slot, uint32_t addresses,
+local_ports_init(struct local_ports *l, const struct local_memory *memory, uint32_t addresses,
 		uint32_t lcores, uint32_t lcore)
 {
 	uint32_t ports = LOCAL_PORTS / lcores;
 
 	*l = (struct local_ports){
-			.slot = slot,
+			.slot = memory->slot,
+			.fresh = memory->fresh,
 			.addresses = addresses,
 			.ports = ports,
 			.port_base = LOCAL_PORT_FIRST + lcore * ports,
@@ -57,19 +58,29 @@ is_active(const struct local_ports *l, uint32_t slot, const uint8_t *active, uin
 	return address < count && active[address];
 }
 
-/* Slots never used, in order; those of addresses that are not active are put aside. */
+/* A port of this address that was never used. */
+static uint32_t
+fresh_of(struct local_ports *l, uint32_t address)
+{
+	if (l->fresh[address] == l->ports)
+		return LOCAL_NONE;
+	return address * l->ports + l->fresh[address]++;
+}
+
+/* The addresses in order, each to its end. */
 static uint32_t
 get_fresh(struct local_ports *l, const uint8_t *active, uint32_t count)
 {
-	unsigned skipped;
+	uint32_t known = count < l->addresses ? count : l->addresses;
+	uint32_t slot, i;
 
-	for (skipped = 0; skipped < SKIP_MAX && l->fresh < count * l->ports &&
-			l->fresh < l->addresses * l->ports;
-			skipped++) {
-		if (is_active(l, l->fresh, active, count))
-			return l->fresh++;
-		append(l, &l->parked, l->fresh, 0);
-		l->fresh++;
+	for (i = 0; i < known; i++) {
+		if (l->address >= known)
+			l->address = 0;
+		slot = active[l->address] ? fresh_of(l, l->address) : LOCAL_NONE;
+		if (slot != LOCAL_NONE)
+			return slot;
+		l->address++;
 	}
 	return LOCAL_NONE;
 }

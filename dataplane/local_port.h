@@ -32,14 +32,20 @@ struct local_ports {
 	uint32_t addresses; /* memory is there for so many */
 	uint32_t ports; /* of each address, of this lcore */
 	uint32_t port_base; /* the first of them */
-	uint32_t fresh; /* slots from here on were never used */
+	uint32_t *fresh; /* of each address: its ports from here on were never used */
+	uint32_t address; /* that gave the last of them */
 	uint32_t used;
 	struct local_queue tcp, udp;
 	struct local_queue parked; /* of addresses that were not active when they were looked at */
 };
 
-/* `slot` must hold addresses * (LOCAL_PORTS / lcores) entries and stays the caller's. */
-void local_ports_init(struct local_ports *l, struct local_slot *slot, uint32_t addresses,
+/* Zeroed: addresses * (LOCAL_PORTS / lcores) slots, and a number for each address. They stay the caller's. */
+struct local_memory {
+	struct local_slot *slot;
+	uint32_t *fresh;
+};
+
+void local_ports_init(struct local_ports *l, const struct local_memory *memory, uint32_t addresses,
 		uint32_t lcores, uint32_t lcore);
 
 /* A rested slot of an active address for `flow`; `active[i]` says whether address i may be used, i < count.

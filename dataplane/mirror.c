@@ -93,12 +93,15 @@ copy_send(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t
 		counter_add(&lc->counters->mirror_shadow_down, 1);
 		return;
 	}
+	if (p->ip_len > shadow->mtu) {
+		counter_add(&lc->counters->mirror_too_big, 1);
+		return;
+	}
 	if (!mirror_budget_take(&lc->budget[ep->eid], ep, m->pkt_len, lc->now.us)) {
 		counter_add(&lc->counters->mirror_over_budget, 1);
 		return;
 	}
-	copy = flow_slot(lc, number) == LOCAL_NONE || p->ip_len > shadow->mtu ? NULL
-									      : copy_of(lc, m);
+	copy = flow_slot(lc, number) == LOCAL_NONE ? NULL : copy_of(lc, m);
 	if (!copy) {
 		counter_add(&lc->counters->mirror_no_buffer, 1);
 		return;
@@ -122,8 +125,8 @@ mirror(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t nu
 		copy_send(lc, m, p, number, i);
 }
 
-static bool
-is_from(const struct flow_key *key, const struct flow *f, const struct view_endpoint *shadow)
+bool
+mirror_is_from(const struct flow_key *key, const struct flow *f, const struct view_endpoint *shadow)
 {
 	uint16_t port_be = shadow->port_be ? shadow->port_be : f->forward.match.dst_port_be;
 
@@ -158,7 +161,7 @@ mirror_reply(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint3
 	for (n = 0; n < VIEW_SHADOWS_MAX; n++) {
 		uint32_t eid = f->reverse.shadow[n];
 
-		if (eid == ENDPOINT_NONE || !is_from(&key, f, view_endpoint(lc->view, eid)))
+		if (eid == ENDPOINT_NONE || !mirror_is_from(&key, f, view_endpoint(lc->view, eid)))
 			continue;
 		track_copy_reply(&f->track, n, m->pkt_len, lc->now, &lc->endpoint[eid]);
 		egress_end(lc, m, END_shadow_reply);

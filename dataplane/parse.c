@@ -159,6 +159,17 @@ icmp_is_error(const struct packet *p)
 	return p->icmp_type >= 1 && p->icmp_type <= 4;
 }
 
+/* The packet inside must be of the same family, and its ports inside the error's own length. */
+static bool
+icmp_inner_valid(const struct bytes *b, const struct packet *p)
+{
+	struct packet inner;
+
+	if (parse_inner(b->base + p->inner, b->end - p->inner, &inner) != PARSE_SEGMENT)
+		return false;
+	return inner.family == p->family;
+}
+
 /* Errors move flows and mark endpoints, so their checksum is verified, unlike that of data. */
 static enum parse_verdict
 parse_icmp(const struct bytes *b, struct packet *p)
@@ -171,9 +182,9 @@ parse_icmp(const struct bytes *b, struct packet *p)
 	p->icmp_code = icmp[1];
 	if (!icmp_is_error(p))
 		return found(p, PARSE_CONTROL);
-	if (!icmp_checksum_valid(b, p))
-		return bad(p, END_bad_icmp);
 	p->inner = (uint16_t)(p->l4 + ICMP_LEN);
+	if (!icmp_checksum_valid(b, p) || !icmp_inner_valid(b, p))
+		return bad(p, END_bad_icmp);
 	return found(p, PARSE_ICMP_ERROR);
 }
 

@@ -91,10 +91,14 @@ static void
 idle_sleep(struct lcore *lc, uint32_t *empty, uint32_t packets)
 {
 	uint32_t sleep_us = lc->dataplane->config.idle_sleep_us;
+	uint64_t begun;
 
 	*empty = packets ? 0 : *empty + 1;
-	if (sleep_us && *empty >= IDLE_POLLS)
-		rte_delay_us_sleep(sleep_us);
+	if (!sleep_us || *empty < IDLE_POLLS)
+		return;
+	begun = rte_rdtsc();
+	rte_delay_us_sleep(sleep_us);
+	counter_add(&lc->counters->cycles_idle, rte_rdtsc() - begun);
 }
 
 static void

@@ -13,15 +13,14 @@
  * The first group are no faults: the packet did its job without leaving again. */
 #define PACKET_END_LIST(X) \
 	X(punted, "given to the control thread: ARP, ND, echo, our own addresses, the kernel's") \
-	X(not_ours, "neither a service nor a reply: left to the kernel") \
+	X(not_ours, "neither to a service nor a reply: not for the gateway") \
 	X(shadow_reply, "a shadow's answer to a mirrored request: counted, never forwarded") \
 	X(fragment_held, "an IP fragment that became part of a reassembled packet") \
-	X(answered, "answered by the gateway itself: reset or ICMP error") \
 	X(short_frame, "frame shorter than its headers") \
 	X(vlan_unknown, "VLAN tag, or its absence, that no port is configured for") \
 	X(bad_ip_header, "bad version, header length or header checksum") \
 	X(bad_ip_length, "IP length beyond the frame") \
-	X(bad_ip_source, "source address that cannot be a source: multicast, loopback, ours") \
+	X(bad_ip_source, "source address that cannot be a source: multicast, loopback, the destination itself") \
 	X(bad_ipv6_extension, "IPv6 extension headers that are malformed, too many or not allowed") \
 	X(bad_l4_header, "TCP or UDP header malformed, or longer than the packet") \
 	X(bad_tcp_flags, "TCP flags that no stack sends together") \
@@ -64,6 +63,7 @@ enum packet_end {
 	X(mirror_wanted, "copies that the mirror settings asked for") \
 	X(mirror_over_budget, "copies not made: token bucket empty") \
 	X(mirror_no_buffer, "copies not made: no buffer or no local port") \
+	X(mirror_too_big, "copies not made: larger than the shadow's next hop takes") \
 	X(mirror_shadow_down, "copies not made: shadow down or its neighbour unknown") \
 	X(mirror_tx_full, "copies made and not sent: transmit queue full") \
 	X(handed_over_out, "packets given to the lcore that owns the flow") \

@@ -49,14 +49,15 @@ expect_inside(const struct packet *p, uint32_t len)
 }
 
 /* What the gateway makes must be a packet that it would let pass itself, unless the packet's destination, now
- * the source, is none that can answer. */
+ * the source, is none that can answer, or the error quotes neither TCP nor UDP. */
 static void
 expect_valid(const uint8_t *made, uint32_t len, enum parse_verdict verdict)
 {
 	struct packet q;
 
 	if (len && parse_frame(made, len, &q) != verdict)
-		expect(q.verdict == PARSE_BAD && q.end == END_bad_ip_source);
+		expect(q.verdict == PARSE_BAD &&
+				(q.end == END_bad_ip_source || q.end == END_bad_icmp));
 }
 
 static void
@@ -95,11 +96,10 @@ try_translation(const uint8_t *frame, uint32_t len, const struct packet *p)
 	t.inner.dst = t.src;
 	t.inner.src_port_be = htons(1000);
 	t.inner.dst_port_be = htons(80);
-	if (parse_inner(inner_copy, room, &inner) == PARSE_SEGMENT && p->ttl > 1) {
-		expect(inner.l4 + 8u <= room);
-		if (icmp_translate(copy, p, &inner, &t))
-			expect(parse_frame(copy, len, &q) == PARSE_ICMP_ERROR &&
-					q.ttl == p->ttl - 1);
+	expect(parse_inner(inner_copy, room, &inner) == PARSE_SEGMENT && inner.l4 + 8u <= room);
+	if (p->ttl > 1) {
+		icmp_translate(copy, p, &inner, &t);
+		expect(parse_frame(copy, len, &q) == PARSE_ICMP_ERROR && q.ttl == p->ttl - 1);
 	}
 	free(inner_copy);
 	free(copy);

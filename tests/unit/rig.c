@@ -211,6 +211,7 @@ dataplane_of(struct rig *r, const struct rig_options *o)
 
 	for (i = 0; i < RIG_DEVICES; i++) {
 		device[i].mtu = o->mtu[i] ? o->mtu[i] : 1500;
+		memcpy(device[i].mac.b, rig_mac, sizeof(rig_mac));
 		device_fake(r, i, o->lanes ? o->lanes : (uint16_t)c.lcore_count, &device[i]);
 	}
 	d = dataplane_create(&c, error, sizeof(error));

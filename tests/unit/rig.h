@@ -12,6 +12,9 @@
 #include "registry.h"
 
 #define RIG_LCORES_MAX 3
+/* Of every device, and where frame.h sends to. */
+static const uint8_t rig_mac[6] = {2, 0, 0, 0, 0, 1};
+
 #define RIG_DEVICES 2
 #define RIG_SENT_MAX 4096
 

@@ -175,7 +175,7 @@ no_local_port_is_counted(void **state)
 
 	start_with(&fullnat_udp, "", 0);
 	l = &rig.d->lcore[0]->local4;
-	l->fresh = l->ports - 3;
+	l->fresh[0] = l->ports - 3;
 	for (i = 0; i < 3; i++)
 		begin(&fullnat_udp, (uint16_t)(4000 + i));
 	f = from_client(&fullnat_udp, 5000, A, 0, 0);

@@ -109,7 +109,7 @@ error_translate(const struct error_case *c, struct frame *f, const struct ends *
 		fail_msg("%s: no ICMP error: %s", c->what, packet_end_name(p.end));
 	if (parse_inner(exact + p.inner, f->len - p.inner, &inner) != PARSE_SEGMENT)
 		fail_msg("%s: packet inside is bad", c->what);
-	assert_true(icmp_translate(exact, &p, &inner, &t));
+	icmp_translate(exact, &p, &inner, &t);
 	memcpy(f->b, exact, f->len);
 	free(exact);
 }
@@ -155,17 +155,28 @@ udp_without_checksum_stays_without(void **state)
 static void
 a_packet_inside_of_the_other_family_is_refused(void **state)
 {
-	struct ends before = {v4.router, v4.local, v6.local, v6.endpoint, 40001, 8080, 64};
-	struct icmp_translation t = {.src = {.b = {0}}};
-	struct frame f, kept;
-	struct packet p, inner;
+	struct ends mixed = {v4.router, v4.local, v6.local, v6.endpoint, 40001, 8080, 64};
+	struct frame f;
+	struct packet p;
 
-	error_make(&cases[0], &before, &f);
-	kept = f;
-	assert_int_equal(parse_frame(f.b, f.len, &p), PARSE_ICMP_ERROR);
-	assert_int_equal(parse_inner(f.b + p.inner, f.len - p.inner, &inner), PARSE_SEGMENT);
-	assert_false(icmp_translate(f.b, &p, &inner, &t));
-	assert_memory_equal(f.b, kept.b, f.len);
+	error_make(&cases[0], &mixed, &f);
+	assert_int_equal(parse_frame(f.b, f.len, &p), PARSE_BAD);
+	assert_int_equal(p.end, END_bad_icmp);
+}
+
+/* Ports in the padding of the frame would be rewritten outside of the ICMP message. */
+static void
+a_packet_inside_that_reaches_into_the_padding_is_refused(void **state)
+{
+	struct error_case c = cases[0];
+	struct ends before = {v4.router, v4.local, v4.local, v4.endpoint, 40001, 8080, 64};
+	struct frame f;
+	struct packet p;
+
+	c.quoted = 27;
+	error_make(&c, &before, &f);
+	assert_int_equal(parse_frame(f.b, f.len + 8, &p), PARSE_BAD);
+	assert_int_equal(p.end, END_bad_icmp);
 }
 
 static void
@@ -206,6 +217,7 @@ main(void)
 			cmocka_unit_test(a_translated_error_is_as_if_made_for_the_other_side),
 			cmocka_unit_test(udp_without_checksum_stays_without),
 			cmocka_unit_test(a_packet_inside_of_the_other_family_is_refused),
+			cmocka_unit_test(a_packet_inside_that_reaches_into_the_padding_is_refused),
 			cmocka_unit_test(an_error_with_a_wrong_checksum_is_bad),
 			cmocka_unit_test(incremental_updates_agree_with_rfc_1624),
 	};

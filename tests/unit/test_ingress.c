@@ -331,6 +331,8 @@ malformed_packets_end_under_their_name(void **state)
 		for (at = 24; at + 16 <= size; at += 16 + len) {
 			memcpy(&len, b + at + 8, 4);
 			count = rig_end(&rig, end_named(bad[i]));
+			if (len >= sizeof(rig_mac))
+				memcpy(b + at + 16, rig_mac, sizeof(rig_mac));
 			rig_feed(&rig, OUT, 0, b + at + 16, len);
 			rig_run(&rig);
 			if (rig_end(&rig, end_named(bad[i])) != count + 1)

@@ -14,6 +14,8 @@
 #define ADDRESSES 3u
 
 static struct local_slot slots[ADDRESSES * PORTS];
+static uint32_t used_up[ADDRESSES];
+static const struct local_memory memory = {slots, used_up};
 static const uint8_t all[ADDRESSES] = {1, 1, 1};
 
 static struct local_ports
@@ -22,7 +24,8 @@ fresh(void)
 	struct local_ports l;
 
 	memset(slots, 0, sizeof(slots));
-	local_ports_init(&l, slots, ADDRESSES, LCORES, 2);
+	memset(used_up, 0, sizeof(used_up));
+	local_ports_init(&l, &memory, ADDRESSES, LCORES, 2);
 	return l;
 }
 
@@ -43,6 +46,24 @@ slots_come_in_order_and_tell_their_port(void **state)
 	assert_int_equal(l.used, ADDRESSES * PORTS);
 	assert_int_equal(local_port_get(&l, all, ADDRESSES, 1, 0), LOCAL_NONE);
 	assert_int_equal(l.used, ADDRESSES * PORTS);
+}
+
+/* A reload put it in the place of another, of which almost no port was ever used. */
+static void
+a_new_address_serves_at_once(void **state)
+{
+	static const uint8_t first[] = {1}, second[] = {0, 1}, both[] = {1, 1};
+	struct local_ports l = fresh();
+
+	assert_int_equal(local_port_get(&l, first, 1, 1, 0), 0);
+	assert_int_equal(local_port_get(&l, second, 2, 2, 0), PORTS);
+	assert_int_equal(local_port_get(&l, second, 2, 3, 0), PORTS + 1);
+	assert_int_equal(l.parked.head, LOCAL_NONE);
+	/* and what the old one has left is there when it comes back */
+	assert_int_equal(local_port_get(&l, both, 2, 4, 0), PORTS + 2);
+	while (local_port_get(&l, second, 2, 5, 0) != LOCAL_NONE)
+		;
+	assert_int_equal(local_port_get(&l, both, 2, 6, 0), 1);
 }
 
 static void
@@ -203,6 +224,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(slots_come_in_order_and_tell_their_port),
+			cmocka_unit_test(a_new_address_serves_at_once),
 			cmocka_unit_test(ports_of_other_lcores_are_no_slots),
 			cmocka_unit_test(a_slot_rests_before_it_is_used_again),
 			cmocka_unit_test(a_slot_that_rested_for_weeks_is_ready),

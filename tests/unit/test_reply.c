@@ -251,15 +251,19 @@ static const struct due_case {
 		{"about a later fragment", A4, B4, UDP, 1, 0x0010, false},
 };
 
+/* ICMP quotes a packet, as an error must. */
 static void
 due_frame(const struct due_case *c, struct frame *f)
 {
+	struct frame_spec inside = udp(c->protocol == ICMP6, 0);
+	uint8_t quote[100];
 	struct frame_spec s = {.src = c->src,
 			.dst = c->dst,
 			.protocol = c->protocol,
 			.sport = c->sport,
 			.dport = 1,
-			.payload_len = 8};
+			.payload = c->protocol == UDP ? NULL : quote,
+			.payload_len = c->protocol == UDP ? 8 : (uint16_t)frame_ip(&inside, quote)};
 
 	frame_make(&s, f);
 	if (!c->fragment)
