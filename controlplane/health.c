@@ -198,6 +198,8 @@ conclude(struct monitor *m, const struct health_result *r)
 	m->last_ms = loop_now_ms();
 	if (r->rtt_us)
 		m->rtt_us = r->rtt_us;
+	else if (!r->ok && !r->refused)
+		neighbours_question(m->h->g->neighbours, m->e);
 	snprintf(m->reason, sizeof(m->reason), "%s%s", r->reason,
 			confirmed && !r->ok ? " (confirmed)" : "");
 	if (confirmed && !r->ok)

@@ -562,21 +562,50 @@ own_follow(struct neighbours *n)
 	n->own_count = count;
 }
 
-void
-neighbours_sync(struct neighbours *n)
+/* What stays is held before anything new makes itself room. */
+static void
+endpoint_hold(struct neighbours *n, struct endpoint *e)
+{
+	struct neighbour *hop = NULL;
+	struct route_result route;
+
+	if (route_lookup(config_of(n), &e->config->addr, &route))
+		hop = neighbour_lookup(n->table, route.port, &route.next_hop);
+	if (hop)
+		hop->pinned = true;
+}
+
+static void
+endpoints_each(struct neighbours *n, void (*fn)(struct neighbours *n, struct endpoint *e))
 {
 	size_t i, j;
 
-	unpin_all(n);
-	static_follow(n);
 	for (i = 0; i < registry_service_count(n->g->registry); i++) {
 		struct service *s = registry_service_at(n->g->registry, i);
 
 		for (j = 0; j < s->endpoint_count; j++)
-			endpoint_follow(n, s->endpoint[j]);
+			fn(n, s->endpoint[j]);
 	}
+}
+
+void
+neighbours_sync(struct neighbours *n)
+{
+	unpin_all(n);
+	endpoints_each(n, endpoint_hold);
+	static_follow(n);
+	endpoints_each(n, endpoint_follow);
 	own_follow(n);
 	tick(n);
+}
+
+void
+neighbours_question(struct neighbours *n, const struct endpoint *e)
+{
+	struct neighbour *hop = e->eid < n->hop_count ? n->hop[e->eid] : NULL;
+
+	if (hop)
+		neighbour_question(hop, loop_now_ms());
 }
 
 bool

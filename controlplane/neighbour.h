@@ -21,6 +21,9 @@ void neighbours_sync(struct neighbours *n);
  * these: the caller keeps it. */
 bool neighbours_input(struct neighbours *n, struct rte_mbuf *frame);
 
+/* A check of the endpoint was not answered: is its next hop still where it was? */
+void neighbours_question(struct neighbours *n, const struct endpoint *e);
+
 /* See route_lookup(). */
 bool neighbours_route(const struct neighbours *n, const struct ip_addr *dst, struct route_result *out);
 

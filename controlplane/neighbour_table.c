@@ -180,8 +180,11 @@ step_failed(struct neighbour *n, uint64_t now_ms)
 static enum neighbour_action
 step_probe(struct neighbour *n, uint64_t now_ms)
 {
-	if (n->tries < TRIES)
+	if (n->tries < TRIES - 1)
 		return ask(n, NEIGHBOUR_ASK_ONE, now_ms);
+	/* One that has another address now hears only this. */
+	if (n->tries < TRIES)
+		return ask(n, NEIGHBOUR_ASK_ALL, now_ms);
 	return give_up(n, now_ms);
 }
 
@@ -223,6 +226,17 @@ neighbour_doubt(struct neighbour *n, uint64_t now_ms)
 {
 	enter(n, NEIGHBOUR_STALE, now_ms);
 	n->next_ms = now_ms + STALE_MS;
+}
+
+void
+neighbour_question(struct neighbour *n, uint64_t now_ms)
+{
+	bool fresh = n->state == NEIGHBOUR_REACHABLE && now_ms - n->since_ms < STALE_MS;
+
+	if ((n->state != NEIGHBOUR_REACHABLE && n->state != NEIGHBOUR_STALE) || fresh)
+		return;
+	if (n->next_ms > now_ms)
+		n->next_ms = now_ms;
 }
 
 bool

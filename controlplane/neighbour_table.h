@@ -93,6 +93,9 @@ bool neighbour_fix(struct neighbour *n, const struct ether_mac *mac, uint64_t no
 /* No longer static: to be confirmed like any other. */
 void neighbour_doubt(struct neighbour *n, uint64_t now_ms);
 
+/* Something does not answer there: it may have moved, and is asked at once, unless it has just been. */
+void neighbour_question(struct neighbour *n, uint64_t now_ms);
+
 /* Is mac good to send to? */
 bool neighbour_usable(const struct neighbour *n);
 

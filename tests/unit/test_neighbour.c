@@ -324,6 +324,40 @@ a_request_teaches_where_an_endpoint_is(void **state)
 	assert_int_equal(counter("table_full"), 0);
 }
 
+static void
+an_endpoint_in_question_is_asked_for(void **state)
+{
+	neighbours_sync(gw.neighbours);
+	host_asks("10.0.0.11", &them, "10.0.0.2");
+	forget_sent();
+	neighbours_sync(gw.neighbours);
+	assert_int_equal(count_sent(NEIGHBOUR_REQUEST, "10.0.0.11"), 0);
+	neighbours_question(gw.neighbours, &endpoint[0]);
+	neighbours_sync(gw.neighbours);
+	assert_int_equal(count_sent(NEIGHBOUR_REQUEST, "10.0.0.11"), 1);
+	assert_true(endpoint[0].resolved);
+}
+
+static void
+a_reload_does_not_make_room_at_the_cost_of_a_known_endpoint(void **state)
+{
+	neighbours_free(gw.neighbours);
+	config.limits.neighbours = 2;
+	gw.neighbours = neighbours_create(&gw);
+	/* The one that stays comes second in the registry, and first in the table. */
+	endpoint_config[0].addr = addr("fd01::11");
+	neighbours_sync(gw.neighbours);
+	endpoint_config[0].addr = addr("10.0.0.11");
+	neighbours_sync(gw.neighbours);
+	host_answers("fd00::11", &them);
+	endpoint_config[0].addr = addr("10.0.0.12");
+	neighbours_sync(gw.neighbours);
+	assert_true(endpoint[1].resolved);
+	host_answers("10.0.0.12", &them);
+	assert_true(endpoint[0].resolved);
+	config.limits.neighbours = 8;
+}
+
 static struct rte_mbuf *
 packet4(uint8_t mark)
 {
@@ -484,6 +518,8 @@ main(void)
 			TEST(packets_wait_for_their_neighbour_and_the_oldest_go_first),
 			TEST(the_table_stays_within_its_limit),
 			TEST(a_scan_does_not_become_a_flood_of_questions),
+			TEST(an_endpoint_in_question_is_asked_for),
+			TEST(a_reload_does_not_make_room_at_the_cost_of_a_known_endpoint),
 			TEST(pings_of_our_addresses_are_answered_up_to_a_rate),
 			TEST(malformed_frames_are_counted_and_others_are_left_to_the_caller),
 			TEST(a_full_ring_is_counted_and_asked_again),

@@ -91,10 +91,42 @@ one_that_stops_answering_fails_three_seconds_later(void **state)
 	due = n.next_ms;
 	assert_int_equal(neighbour_step(&n, due), NEIGHBOUR_ASK_ONE);
 	assert_int_equal(neighbour_step(&n, due + 1000), NEIGHBOUR_ASK_ONE);
-	assert_int_equal(neighbour_step(&n, due + 2000), NEIGHBOUR_ASK_ONE);
+	/* It may be somewhere else by now. */
+	assert_int_equal(neighbour_step(&n, due + 2000), NEIGHBOUR_ASK_ALL);
 	assert_true(neighbour_usable(&n));
 	assert_int_equal(neighbour_step(&n, due + 3000), NEIGHBOUR_GIVE_UP);
 	assert_false(neighbour_usable(&n));
+}
+
+static void
+one_that_is_questioned_is_asked_at_once_but_not_each_time(void **state)
+{
+	static const struct {
+		const char *name;
+		enum neighbour_state state;
+		uint64_t since_ms, next_ms, then_ms;
+	} cases[] = {
+			{"reachable", NEIGHBOUR_REACHABLE, 1000, 30000, 5000},
+			{"confirmed just now", NEIGHBOUR_REACHABLE, 4500, 30000, 30000},
+			{"stale", NEIGHBOUR_STALE, 4500, 5500, 5000},
+			{"due already", NEIGHBOUR_STALE, 3500, 4500, 4500},
+			{"asked already", NEIGHBOUR_PROBE, 1000, 5500, 5500},
+			{"never answered", NEIGHBOUR_INCOMPLETE, 1000, 5500, 5500},
+			{"failed", NEIGHBOUR_FAILED, 1000, 9000, 9000},
+			{"configured", NEIGHBOUR_STATIC, 1000, 0, 0},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct neighbour n = fresh();
+
+		n.state = cases[i].state;
+		n.since_ms = cases[i].since_ms;
+		n.next_ms = cases[i].next_ms;
+		neighbour_question(&n, 5000);
+		if (n.next_ms != cases[i].then_ms || n.state != cases[i].state)
+			fail_msg("%s: %u ms", cases[i].name, (unsigned)n.next_ms);
+	}
 }
 
 static void
@@ -196,6 +228,7 @@ main(void)
 					one_that_never_answers_is_asked_three_times_and_then_with_backoff),
 			cmocka_unit_test(one_that_answers_is_asked_again_itself_before_it_expires),
 			cmocka_unit_test(one_that_stops_answering_fails_three_seconds_later),
+			cmocka_unit_test(one_that_is_questioned_is_asked_at_once_but_not_each_time),
 			cmocka_unit_test(what_was_only_seen_is_used_and_confirmed_soon),
 			cmocka_unit_test(a_move_is_followed_but_not_faster_than_once_a_second),
 			cmocka_unit_test(one_that_nobody_needs_is_forgotten),
