@@ -123,6 +123,7 @@ struct config_port {
 
 struct config_limits {
 	uint32_t flows;		  /* of all lcores */
+	int flows_line;
 	uint32_t services, endpoints;
 	uint32_t local_addresses; /* per family; default: as many as at start, at least 4 */
 	bool local_addresses_given; /* in the file; no default then */
@@ -136,6 +137,7 @@ struct config_gateway {
 	unsigned *lcore; /* CPUs that forward */
 	size_t lcore_count;
 	unsigned main_lcore;
+	int lcore_line, main_lcore_line; /* 1 if the file leaves them to the default */
 	uint32_t idle_sleep_us;
 	bool hugepages;	      /* false: --no-huge */
 	uint32_t memory_mb;   /* for DPDK; 0: computed from the limits */

@@ -155,6 +155,22 @@ finish_limits(struct config *config, const struct yaml *root)
 		config->limits.local_addresses = LOCAL_ADDRESSES_MIN;
 }
 
+static int
+line_of_key(const struct yaml *root, const char *map, const char *key)
+{
+	const struct yaml *node = yaml_child(yaml_child(root, map), key);
+
+	return node ? node->line : 1;
+}
+
+static void
+keep_lines(struct config *config, const struct yaml *root)
+{
+	config->gateway.lcore_line = line_of_key(root, "gateway", "lcores");
+	config->gateway.main_lcore_line = line_of_key(root, "gateway", "main_lcore");
+	config->limits.flows_line = line_of_key(root, "limits", "flows");
+}
+
 /* The defaults that depend on other keys. */
 static int
 finish(struct config *config, const struct yaml *root)
@@ -163,6 +179,7 @@ finish(struct config *config, const struct yaml *root)
 	size_t i;
 	int err = 0;
 
+	keep_lines(config, root);
 	finish_limits(config, root);
 	for (i = 0; i < config->service_count && err == 0; i++)
 		err = finish_service(&config->service[i], list->child[i]);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_host.h"
 #include "eal.h"
 #include "gateway.h"
 
@@ -77,21 +78,40 @@ load(const struct options *o)
 static int
 test(struct config *config)
 {
-	int rc = config_print(config, stdout);
+	struct config_errors missing = {0};
+	int rc;
 
+	(void)config_host_check(config, "warning: ", &missing);
+	print_errors(&missing);
+	config_errors_free(&missing);
+	rc = config_print(config, stdout);
 	config_free(config);
 	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static bool
+fits_host(struct gateway *g, const struct config *config)
+{
+	struct config_errors missing = {0};
+	bool fits = config_host_check(config, "", &missing);
+	size_t i;
+
+	for (i = 0; i < missing.count; i++)
+		journal_add(g->journal, JOURNAL_ERR, "start", NULL, NULL, "%s", missing.line[i]);
+	config_errors_free(&missing);
+	return fits;
 }
 
 static int
 serve(struct gateway *g, struct config *config)
 {
 	char *prefix = strdup(config->gateway.file_prefix);
-	char error[512];
+	char error[512] = "";
 	int rc;
 
-	if (eal_start(config, g->journal, error, sizeof(error)) < 0) {
-		journal_add(g->journal, JOURNAL_ERR, "start", NULL, NULL, "%s", error);
+	if (!fits_host(g, config) || eal_start(config, g->journal, error, sizeof(error)) < 0) {
+		if (error[0] != '\0')
+			journal_add(g->journal, JOURNAL_ERR, "start", NULL, NULL, "%s", error);
 		config_free(config);
 		free(prefix);
 		return EXIT_FAILURE;
