@@ -160,6 +160,60 @@ is_generic(unsigned ifindex)
 	return bpf_xdp_query((int)ifindex, 0, &query) == 0 && query.attach_mode == XDP_ATTACHED_SKB;
 }
 
+#define MAPS_MAX 16
+
+static bool
+is_map_named(uint32_t id, const char *name)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+	int fd = bpf_map_get_fd_by_id(id);
+	bool is = fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0 &&
+			strcmp(info.name, name) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
+/* Is the program one of an understudyd? libxdp's has its name, but not its maps. */
+static bool
+is_ours(uint32_t id)
+{
+	uint32_t map[MAPS_MAX] = {0};
+	struct bpf_prog_info info = {.map_ids = (uintptr_t)map, .nr_map_ids = MAPS_MAX};
+	uint32_t size = sizeof(info), i;
+	int fd = bpf_prog_get_fd_by_id(id);
+	bool has = false;
+
+	if (fd < 0)
+		return false;
+	if (bpf_obj_get_info_by_fd(fd, &info, &size) == 0 && strcmp(info.name, XDP_PROGRAM) == 0)
+		for (i = 0; i < info.nr_map_ids && i < MAPS_MAX && !has; i++)
+			has = is_map_named(map[i], "verdicts");
+	close(fd);
+	return has;
+}
+
+/* Advice to remove the program of a gateway that runs would stop it. */
+static int
+refuse_other(const struct filter_hook *h, uint32_t other, char *error, size_t error_size)
+{
+	if (is_ours(other))
+		snprintf(error, error_size,
+				"interface '%s' has the XDP program of an understudyd already (id "
+				"%u); is another one running there? Stop it, or choose another "
+				"interface",
+				h->interface, other);
+	else
+		snprintf(error, error_size,
+				"interface '%s' has an XDP program of another already (id %u); see "
+				"`bpftool prog show id %u`, and "
+				"remove it with `ip link set dev %s xdp off`",
+				h->interface, other, other, h->interface);
+	return -EBUSY;
+}
+
 static int
 attach_xdp(struct filter_hook *h, char *error, size_t error_size)
 {
@@ -172,14 +226,8 @@ attach_xdp(struct filter_hook *h, char *error, size_t error_size)
 		h->generic = is_generic(h->ifindex);
 		return 0;
 	}
-	if (other != 0) {
-		snprintf(error, error_size,
-				"interface '%s' has an XDP program of another already (id %u); see "
-				"`bpftool prog show id %u`, and "
-				"remove it with `ip link set dev %s xdp off`",
-				h->interface, other, other, h->interface);
-		return -EBUSY;
-	}
+	if (other != 0)
+		return refuse_other(h, other, error, error_size);
 	snprintf(error, error_size,
 			"cannot attach the XDP filter to interface '%s': %s; its MTU may be too "
 			"large for XDP (about 3,500 bytes), or "

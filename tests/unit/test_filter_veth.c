@@ -325,7 +325,8 @@ a_second_program_is_refused_by_name(void **state)
 	assert_non_null(id);
 	*id = '\0';
 	assert_string_equal(error,
-			"port 'lan': interface 'usf0' has an XDP program of another already ");
+			"port 'lan': interface 'usf0' has the XDP program of an "
+			"understudyd already ");
 	filter_free(first);
 	registry_free(gateway.registry);
 }
