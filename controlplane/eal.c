@@ -9,6 +9,7 @@
 #include <mntent.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_log.h>
 #include <rte_pdump.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -151,6 +152,8 @@ eal_arguments_build(const struct config *config, bool hugepages, struct eal_argu
 	ret |= add_memory(out, config, hugepages);
 	ret |= add(out, "--telemetry");
 	ret |= add(out, "--log-level=warning");
+	/* It warns at each start that a socket for clients of long ago is not made. */
+	ret |= add(out, "--log-level=lib.telemetry:error");
 	return ret == 0 ? 0 : -E2BIG;
 }
 
@@ -326,6 +329,12 @@ remove_hugepage_files(const char *prefix)
 
 	snprintf(pattern, sizeof(pattern), "/dev/hugepages/%smap_*", prefix);
 	eal_runtime_remove(pattern);
+}
+
+void
+eal_stopping(void)
+{
+	(void)rte_log_set_level_pattern("pmd.net.af_xdp", RTE_LOG_CRIT);
 }
 
 void

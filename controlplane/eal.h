@@ -30,6 +30,10 @@ int eal_arguments_build(const struct config *config, bool hugepages, struct eal_
  * what then cannot be done. 0 or -errno with `error`. */
 int eal_start(const struct config *config, struct journal *journal, char *error, size_t error_size);
 
+/* Call before the devices are closed: the AF_XDP driver would then report that it cannot remove a program that is not
+ * its own, but ours. */
+void eal_stopping(void);
+
 /* Stops DPDK and gives the hugepages back; nothing of it may be used any more. */
 void eal_stop(const char *file_prefix);
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <argp.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xdp/libxdp.h>
 
 #include "config_host.h"
 #include "eal.h"
@@ -102,6 +104,15 @@ fits_host(struct gateway *g, const struct config *config)
 	return fits;
 }
 
+/* libxdp warns at each start that it works without a feature of later versions; nobody can do anything about it. */
+static int __attribute__((format(printf, 2, 0)))
+print_libxdp(enum libxdp_print_level level, const char *format, va_list args)
+{
+	if (level != LIBXDP_WARN || strstr(format, "Another XSK socket was created"))
+		return 0;
+	return vfprintf(stderr, format, args);
+}
+
 static int
 serve(struct gateway *g, struct config *config)
 {
@@ -119,8 +130,10 @@ serve(struct gateway *g, struct config *config)
 	rc = gateway_start(g, config);
 	if (rc == 0)
 		rc = loop_run(g->loop);
+	eal_stopping();
 	gateway_stop(g);
 	eal_stop(prefix);
+	journal_add(g->journal, JOURNAL_NOTICE, "stop", NULL, NULL, "stopped");
 	free(prefix);
 	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -141,6 +154,7 @@ main(int argc, char **argv)
 	if (o.test)
 		return test(config);
 	signal(SIGPIPE, SIG_IGN);
+	(void)libxdp_set_print(print_libxdp);
 	g = calloc(1, sizeof(*g));
 	if (!g)
 		return EXIT_FAILURE;

@@ -28,20 +28,22 @@ static const struct argument_case cases[] = {
 		{"virtual devices need no bus", {"net_af_xdp0,iface=gw0", "net_tap0"}, true, 0,
 				"understudyd --lcores=0@0,1@4,2@6 --main-lcore=0 --no-pci "
 				"--file-prefix=usf --telemetry "
-				"--log-level=warning"},
+				"--log-level=warning --log-level=lib.telemetry:error"},
 		{"PCI devices are allowed by address", {"0000:01:00.0", "net_tap0"}, true, 2048,
 				"understudyd --lcores=0@0,1@4,2@6 --main-lcore=0 "
 				"--allow=0000:01:00.0 --file-prefix=usf -m2048 "
-				"--telemetry --log-level=warning"},
+				"--telemetry --log-level=warning --log-level=lib.telemetry:error"},
 		{"without hugepages memory is plain", {"net_tap0", "net_tap1"}, false, 512,
 				"understudyd --lcores=0@0,1@4,2@6 --main-lcore=0 --no-pci "
 				"--file-prefix=usf --no-huge --no-shconf "
-				"-m512 --telemetry --log-level=warning"},
+				"-m512 --telemetry --log-level=warning "
+				"--log-level=lib.telemetry:error"},
 		/* 128 MB, and 2 x (26,624 + 16,384) buffers of 4,096 bytes */
 		{"plain memory is estimated from the limits", {"net_tap0", "net_tap1"}, false, 0,
 				"understudyd --lcores=0@0,1@4,2@6 --main-lcore=0 --no-pci "
 				"--file-prefix=usf --no-huge --no-shconf "
-				"-m464 --telemetry --log-level=warning"},
+				"-m464 --telemetry --log-level=warning "
+				"--log-level=lib.telemetry:error"},
 };
 
 static void
