@@ -56,12 +56,13 @@ static const char *
 number_hint(const struct key *key)
 {
 	if (key->type == KEY_MS || key->type == KEY_US)
-		return "no duration; write a whole number with us, ms, s, m, h or d, such as 500ms";
+		return "not a duration; write a whole number with us, ms, s, m, h or d, such as "
+		       "500ms";
 	if (key->type == KEY_MIB)
-		return "no size of memory; write a whole number with M or G, such as 512M";
+		return "not a size of memory; write a whole number with M or G, such as 512M";
 	if (key->type == KEY_RATE)
-		return "no rate; write a whole number, with k, M or G if you like, such as 100k";
-	return "no number; write a whole number without sign, such as 16";
+		return "not a rate; write a whole number, with k, M or G if you like, such as 100k";
+	return "not a number; write a whole number without sign, such as 16";
 }
 
 static void
@@ -125,7 +126,7 @@ static void
 read_name(const struct key *key, struct yaml *node, void *base, struct complaints *c)
 {
 	if (!is_name(node->text))
-		yaml_complain(c, node, "no name; use 1 to %d letters, digits, '_', '-' and '.'",
+		yaml_complain(c, node, "not a name; use 1 to %d letters, digits, '_', '-' and '.'",
 				NAME_MAX_LEN);
 	else
 		keep_text(key, node, base, c);
@@ -157,7 +158,8 @@ read_address(const struct key *key, struct yaml *node, void *base, struct compla
 				"a prefix where an address belongs; remove the '/' and what "
 				"follows");
 	else if (ip_parse(node->text, &addr) < 0 || ip_is_none(&addr))
-		yaml_complain(c, node, "no IP address; write one such as 10.0.0.1 or 2001:db8::1");
+		yaml_complain(c, node,
+				"not an IP address; write one such as 10.0.0.1 or 2001:db8::1");
 	else
 		memcpy(key_field(key, base), &addr, sizeof(addr));
 }
@@ -174,7 +176,7 @@ read_mac(const struct key *key, struct yaml *node, void *base, struct complaints
 			sscanf(node->text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &mac.b[0],
 					&mac.b[1], &mac.b[2], &mac.b[3], &mac.b[4], &mac.b[5],
 					&more) != 6)
-		yaml_complain(c, node, "no MAC address; write one such as 02:00:00:00:00:01");
+		yaml_complain(c, node, "not a MAC address; write one such as 02:00:00:00:00:01");
 	else if ((mac.b[0] & 1) || memcmp(&mac, &none, sizeof(mac)) == 0)
 		yaml_complain(c, node, "not the MAC address of one host; write its own");
 	else
@@ -201,7 +203,7 @@ read_prefix(const struct key *key, struct yaml *node, void *base, struct complai
 
 	if (ip_prefix_parse(node->text, &prefix) < 0) {
 		yaml_complain(c, node,
-				"no IP prefix; write one such as 10.0.0.0/24 or 2001:db8::/64");
+				"not an IP prefix; write one such as 10.0.0.0/24 or 2001:db8::/64");
 		return;
 	}
 	network = network_of(&prefix);
@@ -224,7 +226,7 @@ read_share(const struct key *key, struct yaml *node, void *base, struct complain
 	int err = value_share_parse(node->text, &share);
 
 	if (err == -EINVAL)
-		yaml_complain(c, node, "no share; write a percentage such as 10%% or 0.5%%");
+		yaml_complain(c, node, "not a share; write a percentage such as 10%% or 0.5%%");
 	else if (err)
 		yaml_complain(c, node, "out of range; write 0%% to 100%%");
 	else
@@ -293,7 +295,7 @@ read_bytes(const struct key *key, struct yaml *node, void *base, struct complain
 	if (err) {
 		yaml_complain(c, node,
 				err == -ENOMEM ? "out of memory"
-					       : "no bytes; write a text, or 'hex:' and an even "
+					       : "not bytes; write a text, or 'hex:' and an even "
 						 "number of hexadecimal digits");
 	} else if (len == 0 || len > key->max) {
 		yaml_complain(c, node, "has %zu bytes; write 1 to %" PRIu64, len, key->max);

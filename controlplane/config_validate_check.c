@@ -83,9 +83,10 @@ validate_http(const struct validation *v, const struct config_check *check, stru
 {
 	if (check->path && (check->path[0] != '/' || strchr(check->path, ' ')))
 		COMPLAIN(v, node, "path",
-				"no path of a URL; begin it with '/' and write %%20 for a space");
+				"not the path of a URL; begin it with '/' and write %%20 for a "
+				"space");
 	if (check->host && (check->host[0] == '\0' || strpbrk(check->host, " /\\@?#\"")))
-		COMPLAIN(v, node, "host", "no host name; write what the Host header shall have");
+		COMPLAIN(v, node, "host", "not a host name; write what the Host header shall have");
 }
 
 void

@@ -72,7 +72,8 @@ validate_kernel(const struct validation *v, size_t i, struct yaml *node)
 	if (strlen(port->kernel) >= IF_NAMESIZE || strcmp(port->kernel, ".") == 0 ||
 			strcmp(port->kernel, "..") == 0)
 		yaml_complain_key(v->complaints, node, "kernel",
-				"no name of an interface; use 1 to %d letters, digits, '_', '-' "
+				"not the name of an interface; use 1 to %d letters, digits, '_', "
+				"'-' "
 				"and '.'",
 				IF_NAMESIZE - 1);
 	else if (port->device && is_kernel_owned(port->device))

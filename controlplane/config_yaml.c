@@ -479,14 +479,15 @@ tell_syntax(struct builder *b, struct fy_diag *diag)
 	char what[256];
 
 	while ((error = fy_diag_errors_iterate(diag, &iterator)) != NULL) {
-		snprintf(what, sizeof(what), "column %d: no valid YAML: %.160s; correct the syntax",
+		snprintf(what, sizeof(what),
+				"column %d: not valid YAML: %.160s; correct the syntax",
 				error->column, error->msg);
 		printable(what);
 		fail_at(b, error->line, what);
 		told = true;
 	}
 	if (!told)
-		fail_at(b, 1, "no valid YAML (or not UTF-8); correct the syntax");
+		fail_at(b, 1, "not valid YAML (or not UTF-8); correct the syntax");
 }
 
 static void
