@@ -234,6 +234,10 @@ config_parse(const char *text, size_t len, const char *name, struct config_error
 				YAML_SIZE_MAX >> 20);
 		return NULL;
 	}
+	if (memchr(text, '\0', len)) {
+		config_errors_add(errors, "%s: is not text; give the path of a YAML file", name);
+		return NULL;
+	}
 	root = yaml_parse(text, len, &c);
 	if (!root) {
 		if (c.found == 0)

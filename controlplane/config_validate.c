@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_validate.h"
 
+#include "config_schema.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,16 +45,41 @@ validate_on_link(const struct config_port *port, const struct ip_addr *addr)
 	return false;
 }
 
-bool
-validate_has_local(const struct config *config, bool v4)
+static bool
+is_tainted(const struct yaml *map, const char *key)
+{
+	const struct yaml *node = yaml_child(map, key);
+
+	return node && node->tainted;
+}
+
+/* A misspelt `local_addresses` was told; that services lack its addresses follows from it. */
+static bool
+has_unknown_key(const struct yaml *root)
 {
 	size_t i;
 
-	for (i = 0; i < config->local_count; i++) {
-		if (ip_is_v4(&config->local[i]) == v4)
+	for (i = 0; i < root->count; i++) {
+		if (!key_group_find(&config_schema, root->child[i]->key))
 			return true;
 	}
 	return false;
+}
+
+bool
+validate_lacks_local(const struct validation *v, bool v4)
+{
+	const struct config *config = v->config;
+	size_t i;
+
+	if (is_tainted(v->root, "local_addresses") ||
+			(!yaml_child(v->root, "local_addresses") && has_unknown_key(v->root)))
+		return false;
+	for (i = 0; i < config->local_count; i++) {
+		if (ip_is_v4(&config->local[i]) == v4)
+			return false;
+	}
+	return true;
 }
 
 static int
@@ -84,14 +111,6 @@ validate_names(const struct validation *v, struct yaml *list)
 					name[i - 1]->line);
 	}
 	free(name);
-}
-
-static bool
-is_tainted(const struct yaml *map, const char *key)
-{
-	const struct yaml *node = yaml_child(map, key);
-
-	return node && node->tainted;
 }
 
 static void
@@ -128,10 +147,10 @@ validate_paths(const struct validation *v, struct yaml *gateway)
 
 	if (g->api && g->api[0] != '/')
 		yaml_complain_key(v->complaints, gateway, "api",
-				"no absolute path; begin it with '/'");
+				"not an absolute path; begin it with '/'");
 	if (g->state_file && g->state_file[0] != '/' && g->state_file[0] != '\0')
 		yaml_complain_key(v->complaints, gateway, "state_file",
-				"no absolute path; begin it with '/', or write \"\" for none");
+				"not an absolute path; begin it with '/', or write \"\" for none");
 }
 
 static void

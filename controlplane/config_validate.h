@@ -34,8 +34,8 @@ bool validate_is_link_local(const struct ip_addr *addr);
 /* Is it in a subnet of the port? Link-local addresses are in those of every port. */
 bool validate_on_link(const struct config_port *port, const struct ip_addr *addr);
 
-/* Of that family? */
-bool validate_has_local(const struct config *config, bool v4);
+/* Are there surely no local addresses of that family? Not if what the file says of them was complained about. */
+bool validate_lacks_local(const struct validation *v, bool v4);
 
 /* Complains about items of a list that have the `name` of an earlier one. */
 void validate_names(const struct validation *v, struct yaml *list);

@@ -121,8 +121,7 @@ static void
 validate_mirror(const struct validation *v, const struct config_service *s,
 		const struct config_endpoint *e, struct yaml *node)
 {
-	struct yaml *own = yaml_child(node, "mirror"),
-		    *local = yaml_child(v->root, "local_addresses");
+	struct yaml *own = yaml_child(node, "mirror");
 	struct yaml *shadows = yaml_child(node, "shadows"), *mirror = mirror_node(node);
 	bool v4 = ip_is_v4(&s->addr);
 
@@ -137,8 +136,7 @@ validate_mirror(const struct validation *v, const struct config_service *s,
 		yaml_complain_key(v->complaints, mirror, "fraction",
 				"TCP mirroring does not exist yet, only UDP services can be "
 				"mirrored; remove 'mirror'");
-	else if (!ip_is_none(&s->addr) && !(local && local->tainted) &&
-			!validate_has_local(v->config, v4))
+	else if (!ip_is_none(&s->addr) && validate_lacks_local(v, v4))
 		yaml_complain_key(v->complaints, mirror, "fraction",
 				"copies need a source address, whatever the forwarding mode, and "
 				"local_addresses has none of "

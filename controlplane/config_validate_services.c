@@ -46,12 +46,11 @@ validate_protocol(const struct validation *v, const struct config_service *s, st
 static void
 validate_forward(const struct validation *v, const struct config_service *s, struct yaml *node)
 {
-	struct yaml *local = yaml_child(v->root, "local_addresses"),
-		    *forward = yaml_child(node, "forward");
+	struct yaml *forward = yaml_child(node, "forward");
 	bool v4 = ip_is_v4(&s->addr);
 
-	if (s->forward != FORWARD_FULLNAT || ip_is_none(&s->addr) || (local && local->tainted) ||
-			(forward && forward->bad) || validate_has_local(v->config, v4))
+	if (s->forward != FORWARD_FULLNAT || ip_is_none(&s->addr) || (forward && forward->bad) ||
+			!validate_lacks_local(v, v4))
 		return;
 	yaml_complain_key(v->complaints, node, "forward",
 			"fullnat needs a source address, and local_addresses has none of IPv%d; "

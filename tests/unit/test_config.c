@@ -359,6 +359,18 @@ a_file_that_cannot_be_read_is_told(void **state)
 	}
 }
 
+static void
+a_file_that_is_not_text_is_told_as_that(void **state)
+{
+	static const char binary[] = "\177ELF\2\1\1\0\0\0ports: []";
+	struct config_errors errors = {0};
+
+	assert_null(config_parse(binary, sizeof(binary) - 1, "gw", &errors));
+	assert_int_equal(errors.count, 1);
+	assert_string_equal(errors.line[0], "gw: is not text; give the path of a YAML file");
+	config_errors_free(&errors);
+}
+
 int
 main(void)
 {
@@ -370,6 +382,7 @@ main(void)
 			cmocka_unit_test(texts_may_have_any_number_of_escapes),
 			cmocka_unit_test(a_reload_is_refused_by_name_where_it_needs_a_restart),
 			cmocka_unit_test(a_file_that_cannot_be_read_is_told),
+			cmocka_unit_test(a_file_that_is_not_text_is_told_as_that),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
