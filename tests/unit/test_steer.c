@@ -228,105 +228,98 @@ hash_of(const struct world *w, uint32_t eid, uint32_t draw)
 	return h | (uint64_t)draw << 32;
 }
 
+enum {
+	C_NONE,
+	C_PRIMARY,
+	C_SHADOW
+};
+static const struct {
+	const char *name;
+	uint16_t flags[5]; /* flipped in UP */
+	uint32_t primary, shift, draw, cohort;
+	int64_t eid; /* -1: anyone with weight that is up */
+	enum steer_reason reason;
+	enum steer_side side;
+} ladder[] = {
+		{"all well", {0}, 0, 0, 0, 0, 0, STEER_PRIMARY, SIDE_PRIMARY},
+		{"drawn by the shift", {0}, 0, 1, 0, 0, 2, STEER_SHIFT, SIDE_SHADOW},
+		{"not drawn by the shift", {0}, 0, 1, 1, 0, 0, STEER_PRIMARY, SIDE_PRIMARY},
+		{"all is shifted", {0}, 1, SHARE_ONE, 0xffff, 0, 3, STEER_SHIFT, SIDE_SHADOW},
+		{"shifted to one that is down", {[2] = UP}, 0, SHARE_ONE, 0, 0, 0, STEER_PRIMARY,
+				SIDE_PRIMARY},
+		{"shifted to one that drains", {[2] = ENDPOINT_DRAIN}, 0, SHARE_ONE, 0, 0, 0,
+				STEER_PRIMARY, SIDE_PRIMARY},
+		{"primary down", {ENDPOINT_UP}, 0, 0, 0, 0, 2, STEER_STANDBY, SIDE_SHADOW},
+		{"primary drains", {ENDPOINT_DRAIN}, 0, 0, 0, 0, 2, STEER_STANDBY, SIDE_SHADOW},
+		{"primary without neighbour", {ENDPOINT_RESOLVED}, 0, 0, 0, 0, 2, STEER_STANDBY,
+				SIDE_SHADOW},
+		{"primary removed", {ENDPOINT_PRESENT}, 0, 0, 0, 0, 2, STEER_STANDBY, SIDE_SHADOW},
+		{"primary and shadow down", {[0] = UP, [2] = UP}, 0, 0, 0, 0, -1, STEER_OTHER,
+				SIDE_PRIMARY},
+		{"no shadow, and down", {[4] = UP}, 4, 0, 0, 0, -1, STEER_OTHER, SIDE_PRIMARY},
+		{"only one shadow of another is up", {UP, UP, UP, 0, UP}, 0, 0, 0, 0, 3,
+				STEER_OTHER, SIDE_PRIMARY},
+		{"nobody", {UP, UP, UP, UP, UP}, 0, 0, 0, 0, ENDPOINT_NONE, STEER_NONE_UP,
+				SIDE_PRIMARY},
+		{"primary suspect", {S}, 0, 0, 0, 0, 2, STEER_STANDBY, SIDE_SHADOW},
+		{"shifted to a suspect", {[2] = S}, 0, SHARE_ONE, 0, 0, 0, STEER_PRIMARY,
+				SIDE_PRIMARY},
+		{"primary suspect, shadow down", {S, [2] = UP}, 0, 0, 0, 0, -1, STEER_OTHER,
+				SIDE_PRIMARY},
+		{"primary and shadow suspect", {[0] = S, [2] = S}, 0, 0, 0, 0, -1, STEER_OTHER,
+				SIDE_PRIMARY},
+		{"all suspect", {S, S, S, S, S}, 0, 0, 0, 0, 0, STEER_PRIMARY, SIDE_PRIMARY},
+		{"all suspect, drawn by the shift", {S, S, S, S, S}, 0, 1, 0, 0, 2, STEER_SHIFT,
+				SIDE_SHADOW},
+		{"all suspect, cohort to the shadow", {S, S, S, S, S}, 0, 0, 0, C_SHADOW, 2,
+				STEER_COHORT, SIDE_SHADOW},
+		{"suspect or down", {UP, UP, S, UP, UP}, 0, 0, 0, 0, 2, STEER_STANDBY, SIDE_SHADOW},
+		{"the last one is suspect", {UP, UP, UP, S, UP}, 0, 0, 0, 0, 3, STEER_OTHER,
+				SIDE_PRIMARY},
+		{"all suspect and drain", {D, D, D, D, D}, 0, 0, 0, 0, ENDPOINT_NONE, STEER_NONE_UP,
+				SIDE_PRIMARY},
+		{"cohort to a suspect shadow", {[2] = S}, 0, 0, 0, C_SHADOW, 0, STEER_PRIMARY,
+				SIDE_PRIMARY},
+		{"cohort to a suspect primary", {S}, 0, 0, 0, C_PRIMARY, 2, STEER_STANDBY,
+				SIDE_SHADOW},
+		{"cohort to the shadow", {0}, 0, 0, 0, C_SHADOW, 2, STEER_COHORT, SIDE_SHADOW},
+		{"cohort to a shadow that is down", {[2] = UP}, 0, 0, 0, C_SHADOW, 0, STEER_PRIMARY,
+				SIDE_PRIMARY},
+		{"cohort to no shadow", {0}, 4, 0, 0, C_SHADOW, 4, STEER_PRIMARY, SIDE_PRIMARY},
+		{"cohort to the primary", {0}, 0, SHARE_ONE, 0, C_PRIMARY, 0, STEER_COHORT,
+				SIDE_PRIMARY},
+		{"cohort to a primary that is down", {UP}, 0, 0, 0, C_PRIMARY, 2, STEER_STANDBY,
+				SIDE_SHADOW},
+};
+
 static void
 the_ladder_decides_in_its_order(void **state)
 {
-	enum {
-		C_NONE,
-		C_PRIMARY,
-		C_SHADOW
-	};
-	static const struct {
-		const char *name;
-		uint16_t flags[5]; /* flipped in UP */
-		uint32_t primary, shift, draw, cohort;
-		int64_t eid; /* -1: anyone with weight that is up */
-		enum steer_reason reason;
-		enum steer_side side;
-	} cases[] = {
-			{"all well", {0}, 0, 0, 0, 0, 0, STEER_PRIMARY, SIDE_PRIMARY},
-			{"drawn by the shift", {0}, 0, 1, 0, 0, 2, STEER_SHIFT, SIDE_SHADOW},
-			{"not drawn by the shift", {0}, 0, 1, 1, 0, 0, STEER_PRIMARY, SIDE_PRIMARY},
-			{"all is shifted", {0}, 1, SHARE_ONE, 0xffff, 0, 3, STEER_SHIFT,
-					SIDE_SHADOW},
-			{"shifted to one that is down", {[2] = UP}, 0, SHARE_ONE, 0, 0, 0,
-					STEER_PRIMARY, SIDE_PRIMARY},
-			{"shifted to one that drains", {[2] = ENDPOINT_DRAIN}, 0, SHARE_ONE, 0, 0,
-					0, STEER_PRIMARY, SIDE_PRIMARY},
-			{"primary down", {ENDPOINT_UP}, 0, 0, 0, 0, 2, STEER_STANDBY, SIDE_SHADOW},
-			{"primary drains", {ENDPOINT_DRAIN}, 0, 0, 0, 0, 2, STEER_STANDBY,
-					SIDE_SHADOW},
-			{"primary without neighbour", {ENDPOINT_RESOLVED}, 0, 0, 0, 0, 2,
-					STEER_STANDBY, SIDE_SHADOW},
-			{"primary removed", {ENDPOINT_PRESENT}, 0, 0, 0, 0, 2, STEER_STANDBY,
-					SIDE_SHADOW},
-			{"primary and shadow down", {[0] = UP, [2] = UP}, 0, 0, 0, 0, -1,
-					STEER_OTHER, SIDE_PRIMARY},
-			{"no shadow, and down", {[4] = UP}, 4, 0, 0, 0, -1, STEER_OTHER,
-					SIDE_PRIMARY},
-			{"only one shadow of another is up", {UP, UP, UP, 0, UP}, 0, 0, 0, 0, 3,
-					STEER_OTHER, SIDE_PRIMARY},
-			{"nobody", {UP, UP, UP, UP, UP}, 0, 0, 0, 0, ENDPOINT_NONE, STEER_NONE_UP,
-					SIDE_PRIMARY},
-			{"primary suspect", {S}, 0, 0, 0, 0, 2, STEER_STANDBY, SIDE_SHADOW},
-			{"shifted to a suspect", {[2] = S}, 0, SHARE_ONE, 0, 0, 0, STEER_PRIMARY,
-					SIDE_PRIMARY},
-			{"primary suspect, shadow down", {S, [2] = UP}, 0, 0, 0, 0, -1, STEER_OTHER,
-					SIDE_PRIMARY},
-			{"primary and shadow suspect", {[0] = S, [2] = S}, 0, 0, 0, 0, -1,
-					STEER_OTHER, SIDE_PRIMARY},
-			{"all suspect", {S, S, S, S, S}, 0, 0, 0, 0, 0, STEER_PRIMARY,
-					SIDE_PRIMARY},
-			{"all suspect, drawn by the shift", {S, S, S, S, S}, 0, 1, 0, 0, 2,
-					STEER_SHIFT, SIDE_SHADOW},
-			{"all suspect, cohort to the shadow", {S, S, S, S, S}, 0, 0, 0, C_SHADOW, 2,
-					STEER_COHORT, SIDE_SHADOW},
-			{"suspect or down", {UP, UP, S, UP, UP}, 0, 0, 0, 0, 2, STEER_STANDBY,
-					SIDE_SHADOW},
-			{"the last one is suspect", {UP, UP, UP, S, UP}, 0, 0, 0, 0, 3, STEER_OTHER,
-					SIDE_PRIMARY},
-			{"all suspect and drain", {D, D, D, D, D}, 0, 0, 0, 0, ENDPOINT_NONE,
-					STEER_NONE_UP, SIDE_PRIMARY},
-			{"cohort to a suspect shadow", {[2] = S}, 0, 0, 0, C_SHADOW, 0,
-					STEER_PRIMARY, SIDE_PRIMARY},
-			{"cohort to a suspect primary", {S}, 0, 0, 0, C_PRIMARY, 2, STEER_STANDBY,
-					SIDE_SHADOW},
-			{"cohort to the shadow", {0}, 0, 0, 0, C_SHADOW, 2, STEER_COHORT,
-					SIDE_SHADOW},
-			{"cohort to a shadow that is down", {[2] = UP}, 0, 0, 0, C_SHADOW, 0,
-					STEER_PRIMARY, SIDE_PRIMARY},
-			{"cohort to no shadow", {0}, 4, 0, 0, C_SHADOW, 4, STEER_PRIMARY,
-					SIDE_PRIMARY},
-			{"cohort to the primary", {0}, 0, SHARE_ONE, 0, C_PRIMARY, 0, STEER_COHORT,
-					SIDE_PRIMARY},
-			{"cohort to a primary that is down", {UP}, 0, 0, 0, C_PRIMARY, 2,
-					STEER_STANDBY, SIDE_SHADOW},
-	};
 	struct ip_addr client = ip_from_v4_be(htonl(0x0a000001));
 	struct steer_result r;
 	struct world *w;
 	size_t i, j;
 
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (i = 0; i < sizeof(ladder) / sizeof(ladder[0]); i++) {
 		w = world_create();
 		for (j = 0; j < 5; j++)
-			w->page.endpoint[j].flags ^= cases[i].flags[j];
-		w->page.endpoint[cases[i].primary].shift = cases[i].shift;
+			w->page.endpoint[j].flags ^= ladder[i].flags[j];
+		w->page.endpoint[ladder[i].primary].shift = ladder[i].shift;
 		w->cohort[0].source.addr = client;
 		w->cohort[0].source.len = 32;
-		w->cohort[0].side = cases[i].cohort == C_SHADOW ? COHORT_SHADOW : COHORT_PRIMARY;
+		w->cohort[0].side = ladder[i].cohort == C_SHADOW ? COHORT_SHADOW : COHORT_PRIMARY;
 		w->cohort[0].rule = 7;
 		w->service->cohort = w->cohort;
-		w->service->cohort_count = cases[i].cohort != C_NONE;
+		w->service->cohort_count = ladder[i].cohort != C_NONE;
 		r = steer(&w->view, w->service, &client,
-				hash_of(w, cases[i].primary, cases[i].draw));
-		if (r.reason != cases[i].reason || r.side != cases[i].side ||
-				r.primary != cases[i].primary ||
-				(cases[i].eid >= 0 && r.eid != cases[i].eid))
-			fail_msg("%s: endpoint %d, %s", cases[i].name, (int)r.eid,
+				hash_of(w, ladder[i].primary, ladder[i].draw));
+		if (r.reason != ladder[i].reason || r.side != ladder[i].side ||
+				r.primary != ladder[i].primary ||
+				(ladder[i].eid >= 0 && r.eid != ladder[i].eid))
+			fail_msg("%s: endpoint %d, %s", ladder[i].name, (int)r.eid,
 					steer_reason_text(r.reason));
-		if (cases[i].eid < 0)
-			assert_true(r.eid != cases[i].primary && w->page.endpoint[r.eid].weight &&
+		if (ladder[i].eid < 0)
+			assert_true(r.eid != ladder[i].primary && w->page.endpoint[r.eid].weight &&
 					w->page.endpoint[r.eid].flags == UP);
 		if (r.reason == STEER_COHORT)
 			assert_int_equal(r.cohort, 7);
