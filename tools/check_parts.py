@@ -49,6 +49,7 @@ def meson_test(build, *args):
 
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=1",
+    "LSAN_OPTIONS": f"suppressions={os.path.abspath('tests/lsan.supp')}:print_suppressions=0",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
 }
