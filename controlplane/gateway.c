@@ -23,6 +23,7 @@
 #define DRAIN_MS 1 /* events that no eventfd told of wait no longer than this */
 #define TICK_MS 1000
 #define SAVE_MS 200 /* the state file follows changes this late, and bursts of them once */
+#define SAVE_AGAIN_MS 2000
 #define DRAIN_EVENTS 256
 #define DRAIN_PACKETS 256
 
@@ -88,6 +89,23 @@ on_tick(void *arg)
 				"no memory for a new table: the old one stays in force");
 }
 
+/* Tells of the first failure, and of the end of a row of them. */
+static void
+save_result(struct gateway *g, int rc)
+{
+	const char *file = registry_config(g->registry)->gateway.state_file;
+
+	if (rc && !g->save_failed)
+		journal_add(g->journal, JOURNAL_WARNING, "state", NULL, NULL,
+				"state file '%s' could not be written: %s; tried again until it "
+				"can; a restart would lose what was set since",
+				file, strerror(-rc));
+	if (!rc && g->save_failed)
+		journal_add(g->journal, JOURNAL_NOTICE, "state", NULL, NULL,
+				"state file '%s' is written again", file);
+	g->save_failed = rc != 0;
+}
+
 static void
 on_save(void *arg)
 {
@@ -95,12 +113,8 @@ on_save(void *arg)
 	int rc = state_file_save(
 			registry_config(g->registry)->gateway.state_file, g->registry, &g->saved);
 
-	g->save = NULL;
-	if (rc)
-		journal_add(g->journal, JOURNAL_WARNING, "state", NULL, NULL,
-				"state file '%s' could not be written: %s; a restart would lose "
-				"what was set since",
-				registry_config(g->registry)->gateway.state_file, strerror(-rc));
+	g->save = rc ? loop_timer(g->loop, SAVE_AGAIN_MS, 0, on_save, g) : NULL;
+	save_result(g, rc);
 }
 
 void
@@ -366,6 +380,8 @@ gateway_stop(struct gateway *g)
 		dataplane_stop(g->dataplane);
 	if (g->save)
 		on_save(g);
+	if (g->registry)
+		state_file_sync(registry_config(g->registry)->gateway.state_file);
 	telemetry_stop();
 	api_free(g->api);
 	flow_lister_free(g->flows);

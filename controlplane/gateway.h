@@ -52,6 +52,7 @@ struct gateway {
 	uint64_t started_ms; /* wall clock */
 	struct loop_watch *save; /* the state file is to be written soon */
 	json_t *saved; /* what it holds */
+	bool save_failed; /* the last time */
 	bool running; /* the lcores are */
 };
 

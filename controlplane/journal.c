@@ -8,9 +8,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "log_sink.h"
+
 /* One line of a log; longer sentences are cut. */
 #define TEXT_SIZE 512
 #define KIND_SIZE 32
+/* With names; no more than a pipe takes whole or not at all (PIPE_BUF). */
+#define LINE_SIZE 2048
 
 struct entry {
 	uint64_t number;
@@ -25,6 +29,7 @@ struct journal {
 	uint64_t last; /* number of the newest; event n stands in entry[n % limit] */
 	uint32_t limit;
 	bool systemd;
+	struct log_sink log;
 	void (*fn)(void *arg);
 	void *arg;
 	struct entry entry[];
@@ -85,26 +90,44 @@ entry_fini(struct entry *e)
 	free(e->text);
 }
 
-static void
-log_line(const struct journal *j, const struct entry *e)
+/* Appends to the line, as far as it has room. */
+static size_t __attribute__((format(printf, 3, 4)))
+put(char line[LINE_SIZE], size_t used, const char *format, ...)
 {
-	char stamp[32] = "";
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(line + used, LINE_SIZE - used, format, args);
+	va_end(args);
+	if (n < 0)
+		return used;
+	return used + (size_t)n < LINE_SIZE ? used + (size_t)n : LINE_SIZE - 1;
+}
+
+static void
+log_line(struct journal *j, const struct entry *e)
+{
 	time_t seconds = (time_t)(e->wall_ms / 1000);
+	char line[LINE_SIZE], stamp[32] = "";
+	size_t n = 0;
 	struct tm tm;
 
 	if (j->systemd) {
-		fprintf(stderr, "<%d>", level_priority(e->level));
+		n = put(line, n, "<%d>", level_priority(e->level));
 	} else if (localtime_r(&seconds, &tm)) {
 		strftime(stamp, sizeof(stamp), "%F %T", &tm);
-		fprintf(stderr, "%s.%03u %s ", stamp, (unsigned)(e->wall_ms % 1000),
+		n = put(line, n, "%s.%03u %s ", stamp, (unsigned)(e->wall_ms % 1000),
 				level_name(e->level));
 	}
-	fprintf(stderr, "%s", e->kind);
+	n = put(line, n, "%s", e->kind);
 	if (e->service)
-		fprintf(stderr, " \"%s\"", e->service);
+		n = put(line, n, " \"%s\"", e->service);
 	if (e->endpoint)
-		fprintf(stderr, " \"%s\"", e->endpoint);
-	fprintf(stderr, ": %s\n", e->text ? e->text : "(out of memory)");
+		n = put(line, n, " \"%s\"", e->endpoint);
+	n = put(line, n, ": %s", e->text ? e->text : "(out of memory)");
+	line[n < LINE_SIZE - 1 ? n : LINE_SIZE - 2] = '\n';
+	log_sink_write(&j->log, line, (n < LINE_SIZE - 1 ? n : LINE_SIZE - 2) + 1);
 }
 
 struct journal *
@@ -119,6 +142,7 @@ journal_create(uint32_t limit)
 		return NULL;
 	j->limit = limit;
 	j->systemd = getenv("JOURNAL_STREAM") != NULL;
+	log_sink_init(&j->log);
 	return j;
 }
 
@@ -131,6 +155,7 @@ journal_free(struct journal *j)
 		return;
 	for (i = 0; i < j->limit; i++)
 		entry_fini(&j->entry[i]);
+	log_sink_fini(&j->log);
 	free(j);
 }
 

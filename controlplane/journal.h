@@ -18,7 +18,8 @@ struct journal *journal_create(uint32_t limit);
 void journal_free(struct journal *j);
 
 /* Records an event of a kind ("endpoint-down", "reload", "shift", ...), about service and endpoint (either may be
- * NULL), with a sentence; also written to the log (stderr, with syslog priority prefixes under systemd). */
+ * NULL), with a sentence; also written to the log (stderr, with syslog priority prefixes under systemd;
+ * lines that it does not take at once are lost and counted there). */
 void journal_add(struct journal *j, enum journal_level level, const char *kind, const char *service,
 	const char *endpoint, const char *format, ...) __attribute__((format(printf, 6, 7)));
 

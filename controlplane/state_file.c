@@ -2,6 +2,7 @@
 #include "state_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +60,8 @@ make_parent(const char *file)
 	return mkdir(path, 0750) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* Beside the file first, then in its place: a crash leaves the old or the new one, whole. */
+/* Beside the file first, then in its place: a crash of ours leaves the old or the new one, whole. Nothing waits for the
+ * disk here. */
 static int
 replace(const char *file, const json_t *state)
 {
@@ -72,7 +74,7 @@ replace(const char *file, const json_t *state)
 	if (!out)
 		return -errno;
 	rc = json_dumpf(state, out, JSON_INDENT(2) | JSON_SORT_KEYS);
-	if (fputc('\n', out) == EOF || fflush(out) == EOF || fdatasync(fileno(out)) < 0)
+	if (fputc('\n', out) == EOF || fflush(out) == EOF)
 		rc = -1;
 	if (fclose(out) == EOF || rc)
 		return -EIO;
@@ -97,7 +99,26 @@ state_file_save(const char *file, const struct registry *r, json_t **last)
 	rc = make_parent(file);
 	if (rc == 0)
 		rc = replace(file, state);
+	if (rc) {
+		json_decref(state);
+		return rc;
+	}
 	json_decref(*last);
 	*last = state;
+	return 0;
+}
+
+int
+state_file_sync(const char *file)
+{
+	int fd, rc;
+
+	if (!*file)
+		return 0;
+	fd = open(file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	rc = fdatasync(fd) < 0 ? -errno : 0;
+	close(fd);
 	return rc;
 }
