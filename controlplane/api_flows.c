@@ -191,11 +191,26 @@ list_cancel(struct api_request *rq)
 	flow_list_cancel(rq->g->flows, rq);
 }
 
+static void timed_out(void *arg);
+
+/* A long list of a full table takes its time: only one that stands still is given up. */
+static void
+watch_progress(struct api_request *rq)
+{
+	rq->timer = loop_timer(rq->g->loop, ANSWER_MS, 0, timed_out, rq);
+}
+
 static void
 timed_out(void *arg)
 {
 	struct api_request *rq = arg;
+	uint64_t progress = flow_list_progress_ms(rq->g->flows, rq);
 
+	rq->timer = NULL; /* it ends by itself */
+	if (loop_now_ms() < progress + ANSWER_MS) {
+		watch_progress(rq);
+		return;
+	}
 	flow_list_cancel(rq->g->flows, rq);
 	api_reply_fault(rq,
 			&(struct api_fault){.status = 503,
@@ -221,7 +236,7 @@ api_flows_ask(struct api_request *rq, const struct flow_filter *filter, uint32_t
 	}
 	rq->waiting = true;
 	rq->cancel = list_cancel;
-	rq->timer = loop_timer(rq->g->loop, ANSWER_MS, 0, timed_out, rq);
+	watch_progress(rq);
 	return 0;
 }
 

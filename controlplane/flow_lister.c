@@ -36,6 +36,7 @@ struct list {
 	LIST_ENTRY(list) link;
 	uint32_t max;
 	uint32_t count;
+	uint64_t progress_ms; /* when a page came last */
 	bool cut; /* there was more than max */
 	bool cancelled;
 	flow_list_fn fn;
@@ -89,6 +90,7 @@ page_take(struct list *list, struct page *p)
 {
 	if (!__atomic_load_n(&p->query.done, __ATOMIC_ACQUIRE))
 		return;
+	list->progress_ms = loop_now_ms();
 	p->state = p->query.cursor ? PAGE_IDLE : PAGE_FINISHED;
 	if (!list->cancelled)
 		rows_take(list, &p->query);
@@ -172,6 +174,7 @@ flow_list(struct flow_lister *l, const struct flow_filter *filter, uint32_t max,
 		return -ENOMEM;
 	}
 	list->max = max;
+	list->progress_ms = loop_now_ms();
 	list->fn = fn;
 	list->arg = arg;
 	for (i = 0; i < l->lcores; i++) {
@@ -192,6 +195,18 @@ flow_list_cancel(struct flow_lister *l, void *arg)
 		if (list->arg == arg)
 			list->cancelled = true;
 	}
+}
+
+uint64_t
+flow_list_progress_ms(const struct flow_lister *l, const void *arg)
+{
+	const struct list *list;
+
+	LIST_FOREACH (list, &l->lists, link) {
+		if (list->arg == arg)
+			return list->progress_ms;
+	}
+	return 0;
 }
 
 void

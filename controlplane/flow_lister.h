@@ -18,5 +18,8 @@ int flow_list(struct flow_lister *l, const struct flow_filter *filter, uint32_t 
 /* Forgets a list: fn is not called. */
 void flow_list_cancel(struct flow_lister *l, void *arg);
 
+/* When an lcore last answered for the list (or it was begun), monotonic; 0 if there is none such. */
+uint64_t flow_list_progress_ms(const struct flow_lister *l, const void *arg);
+
 /* Every millisecond while lists run. */
 void flow_lister_poll(struct flow_lister *l);

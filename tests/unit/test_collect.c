@@ -281,6 +281,25 @@ a_full_ring_is_tried_again(void **state)
 	assert_int_equal(told.calls, 1);
 }
 
+static void
+a_list_tells_when_an_lcore_last_answered(void **state)
+{
+	uint64_t begun = loop_now_ms(), first;
+
+	f->hold = true;
+	list(10, 1);
+	first = flow_list_progress_ms(f->g.flows, &told);
+	assert_true(first >= begun);
+	while (loop_now_ms() == first)
+		;
+	flow_lister_poll(f->g.flows);
+	assert_int_equal(flow_list_progress_ms(f->g.flows, &told), first);
+	fake_answer(f);
+	flow_lister_poll(f->g.flows);
+	assert_int_equal(flow_list_progress_ms(f->g.flows, &told), 0); /* told, and gone */
+	assert_int_equal(told.calls, 1);
+}
+
 /* Run under AddressSanitizer this would tell a page freed while it is the lcore's. */
 static void
 a_cancelled_list_keeps_its_pages_until_they_come_back(void **state)
@@ -330,6 +349,7 @@ main(void)
 			TEST(a_list_asks_page_after_page_of_all_lcores),
 			TEST(a_list_that_is_cut_says_so),
 			TEST(a_full_ring_is_tried_again),
+			TEST(a_list_tells_when_an_lcore_last_answered),
 			TEST(a_cancelled_list_keeps_its_pages_until_they_come_back),
 			TEST(too_many_lists_are_refused),
 	};
