@@ -157,6 +157,23 @@ load_for_reload(struct gateway *g, struct config_errors *errors)
 	return NULL;
 }
 
+/* Ids of what was removed are in use until the last flow that names them ends. */
+static void
+reload_error(const struct gateway *g, int rc, struct config_errors *errors)
+{
+	const struct config *c = registry_config(g->registry);
+
+	if (rc == -ENOSPC)
+		config_errors_add(errors,
+				"%s: no room beside services and endpoints that were removed and "
+				"still have flows: limits.services: %u, limits.endpoints: %u; "
+				"reload again when these have drained, or raise the limit and "
+				"restart",
+				g->config_file, c->limits.services, c->limits.endpoints);
+	else
+		config_errors_add(errors, "%s: no memory to take it over", g->config_file);
+}
+
 int
 gateway_reload(struct gateway *g, struct config_errors *errors)
 {
@@ -167,7 +184,7 @@ gateway_reload(struct gateway *g, struct config_errors *errors)
 		return -EINVAL;
 	rc = registry_reload(g->registry, config);
 	if (rc) {
-		config_errors_add(errors, "%s: no memory to take it over", g->config_file);
+		reload_error(g, rc, errors);
 		return rc;
 	}
 	apply_config(g);
