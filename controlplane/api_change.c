@@ -51,8 +51,6 @@ accepted(struct api_request *rq, const struct endpoint *e, int rc)
 	else if (rc == -EHOSTUNREACH)
 		refuse(rq, e, "no other endpoint of the service can take its flows",
 				"see `understudyctl endpoints` for what is down or drained");
-	else if (rc == -EHOSTUNREACH)
-		refuse(rq, e, "no other endpoint of the service can take its flows", NULL);
 	else if (rc == -ENOMEM)
 		api_reply_fault(rq, &(struct api_fault){.status = 500, .message = "out of memory"});
 	else
@@ -167,15 +165,34 @@ api_change_failover(struct api_request *rq)
 {
 	static const char *const known[] = {"service", "endpoint", NULL};
 	struct endpoint *e;
+	bool drained, by_drain;
 
 	if (api_body_known(rq, known) < 0)
 		return;
 	e = api_body_endpoint_or_null(rq);
-	if (!e || !accepted(rq, e, registry_fail_over(rq->g->registry, e)))
+	if (!e)
 		return;
+	drained = e->drain;
+	if (!accepted(rq, e, registry_fail_over(rq->g->registry, e)))
+		return;
+	by_drain = e->shift < SHARE_ONE || (e->drain && !drained);
 	journal_add(rq->g->journal, JOURNAL_NOTICE, "failover", e->service->config->name,
-			e->config->name, "all its flows moved off on request");
+			e->config->name, "all its flows moved off on request; it %s",
+			by_drain ? "is drained" : "is shifted to its shadow");
 	answer(rq, e);
+	json_object_set_new(rq->reply.body, "by", json_string(by_drain ? "drain" : "shift"));
+}
+
+/* As the configuration is checked: without weight there is no table, and the service drops all new flows. */
+static bool
+weight_left(const struct endpoint *changed, uint64_t weight)
+{
+	const struct service *s = changed->service;
+	size_t i;
+
+	for (i = 0; i < s->endpoint_count && !weight; i++)
+		weight = s->endpoint[i] == changed ? 0 : s->endpoint[i]->weight;
+	return weight;
 }
 
 void
@@ -189,6 +206,12 @@ api_change_weight(struct api_request *rq)
 			api_body_number(rq, "weight", WEIGHT_MAX, &weight) < 0)
 		return;
 	e = api_body_endpoint_or_null(rq);
+	if (e && !weight_left(e, weight)) {
+		refuse(rq, e, "no endpoint of the service would have weight",
+				"the service would drop all new flows; `drain` gives them to "
+				"others");
+		return;
+	}
 	if (!e || !accepted(rq, e, registry_set_weight(rq->g->registry, e, (uint32_t)weight)))
 		return;
 	journal_add(rq->g->journal, JOURNAL_NOTICE, "weight", e->service->config->name,

@@ -41,7 +41,7 @@ api_service_state(const struct service *s)
 		primaries += e->weight > 0;
 		primaries_up += e->weight > 0 && registry_endpoint_is_up(e);
 	}
-	if (up == 0)
+	if (up == 0 || primaries == 0) /* without weight there is no table to choose from */
 		return "down";
 	return primaries_up == primaries ? "up" : "degraded";
 }
@@ -110,6 +110,13 @@ legs_json(struct gateway *g, uint32_t eid, bool counters)
 	return out;
 }
 
+/* A weight set at run time ends with the next reload: the registry keeps no source of it. */
+enum setting_source
+api_weight_source(const struct endpoint *e)
+{
+	return e->weight == e->config->weight ? SETTING_FILE : SETTING_RUNTIME;
+}
+
 static const char *
 source_name(enum setting_source source)
 {
@@ -130,7 +137,8 @@ shadow_names(const struct endpoint *e)
 static json_t *
 settings_json(const struct endpoint *e)
 {
-	return json_pack("{s:o s:s s:{s:o s:o s:o s:o} s:s s:b s:s}", "shift", api_share(e->shift),
+	return json_pack("{s:s s:o s:s s:{s:o s:o s:o s:o} s:s s:b s:s}", "weight_source",
+			source_name(api_weight_source(e)), "shift", api_share(e->shift),
 			"shift_source", source_name(e->shift_source), "mirror", "share",
 			api_share(e->mirror.share), "shadows", api_count(e->mirror.shadows),
 			"packets_per_second", api_count(e->mirror.pps), "bits_per_second",
@@ -197,8 +205,10 @@ listing_read(struct api_request *rq, struct listing *l)
 	if (api_args_known(rq, known) < 0 || api_arg_number(rq, "counters", 1, &wanted) < 0 ||
 			(service && !api_service_or_null(rq, service)))
 		return -1;
-	l->g = rq->g;
 	l->endpoint = api_arg_or_null(rq, "endpoint");
+	if (service && l->endpoint && !api_endpoint_or_null(rq, service, l->endpoint))
+		return -1;
+	l->g = rq->g;
 	l->counters = wanted;
 	endpoint_walk_init(&l->walk, rq->g->registry, service);
 	return 0;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api_flows.h"
+#include "api_show.h"
 #include "classifier.h"
 #include "steer.h"
 
@@ -94,6 +95,23 @@ endpoint_json(struct gateway *g, uint32_t eid)
 	return e ? json_string(e->config->name) : json_null();
 }
 
+/* How the bucket's endpoint is, if the flow does not go there because it cannot take it. */
+static json_t *
+primary_json(struct gateway *g, const struct steer_result *r)
+{
+	const struct endpoint *e = r->primary == ENDPOINT_NONE
+			? NULL
+			: registry_endpoint_by_id(g->registry, r->primary);
+
+	if (!e ||
+			(r->reason != STEER_STANDBY && r->reason != STEER_OTHER &&
+					r->reason != STEER_NONE_UP))
+		return json_null();
+	return json_pack("{s:s s:b s:s s:o}", "state", api_endpoint_state(e), "suspect", e->suspect,
+			"health_reason", e->health_reason, "health_since",
+			api_count(e->health_since_ms));
+}
+
 static json_t *
 cohort_json(const struct view_service *s, const struct steer_result *r)
 {
@@ -133,13 +151,14 @@ decision(struct gateway *g, const struct view *v, const struct view_service *s,
 	struct steer_result r = steer(v, s, &q->key.src, hash);
 	const struct service *service = registry_service_by_id(g->registry, s->sid);
 
-	return json_pack("{s:s s:s s:s s:o s:o s:o s:o s:s s:s s:o s:o s:o s:n}", "service",
+	return json_pack("{s:s s:s s:s s:o s:o s:o s:o s:o s:s s:s s:o s:o s:o s:n}", "service",
 			service ? service->config->name : "?", "protocol",
 			q->protocol == IPPROTO_TCP ? "tcp" : "udp", "hash",
 			s->hash == HASH_SOURCE ? "source" : "5-tuple", "bucket",
 			api_count(r.bucket), "buckets", api_count(s->maglev ? s->maglev->size : 0),
-			"primary", endpoint_json(g, r.primary), "endpoint", endpoint_json(g, r.eid),
-			"side", r.side == SIDE_SHADOW ? "shadow" : "primary", "reason",
+			"primary", endpoint_json(g, r.primary), "primary_state",
+			primary_json(g, &r), "endpoint", endpoint_json(g, r.eid), "side",
+			r.side == SIDE_SHADOW ? "shadow" : "primary", "reason",
 			steer_reason_text(r.reason), "cohort", cohort_json(s, &r), "draw",
 			draw_json(v, r.primary, hash), "generation", api_count(v->generation),
 			"flow");

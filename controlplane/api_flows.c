@@ -43,6 +43,15 @@ address_port(const struct ip_addr *a, uint16_t port)
 	return ip_is_none(a) ? json_null() : json_string(ip_port_format(a, port, text));
 }
 
+/* The CPU, as everywhere else, of an lcore's index. */
+static int
+lcore_id(struct gateway *g, uint32_t lcore)
+{
+	return (int)(lcore < dataplane_lcore_count(g->dataplane)
+					? dataplane_lcore_id(g->dataplane, lcore)
+					: lcore);
+}
+
 json_t *
 api_flow_row(struct gateway *g, const struct flow_row *f)
 {
@@ -56,7 +65,7 @@ api_flow_row(struct gateway *g, const struct flow_row *f)
 			service_name(g, f->sid), "endpoint", endpoint_name(g, f->eid), "local",
 			address_port(&f->local, f->local_port), "state", flow_state_name(f->state),
 			"side", side_name(f->side), "mirrored", f->mirrored != 0, "reason",
-			steer_reason_text(f->reason), "lcore", f->lcore, "age_ms",
+			steer_reason_text(f->reason), "lcore", lcore_id(g, f->lcore), "age_ms",
 			api_count(f->age_ms), "idle_ms", api_count(f->idle_ms), "timeout_ms",
 			api_count(f->timeout_ms), "packets_to", api_count(f->packets_to),
 			"bytes_to", api_count(f->bytes_to), "packets_from",
@@ -182,6 +191,8 @@ filter_read(struct api_request *rq, struct flow_filter *f, uint64_t *limit)
 			arg_destination(rq, f) < 0 || api_arg_protocol(rq, &f->protocol) < 0 ||
 			arg_state(rq, &f->state) < 0)
 		return -1;
+	if (*limit == 0)
+		return bad_arg(rq, "limit", "a whole number from 1 to 10000");
 	return 0;
 }
 

@@ -49,6 +49,10 @@ mirror_value(const struct config_mirror *m)
 static void
 settings_of(json_t *rows, const struct endpoint *e)
 {
+	if (api_weight_source(e) == SETTING_RUNTIME)
+		json_array_append_new(rows,
+				setting_row(e, "weight", api_count(e->weight),
+						api_count(e->config->weight)));
 	if (e->shift_source == SETTING_RUNTIME)
 		json_array_append_new(rows,
 				setting_row(e, "shift", api_share(e->shift),

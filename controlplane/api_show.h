@@ -19,5 +19,6 @@ void api_show_metrics(struct api_request *rq);
 json_t *api_endpoint_row(struct gateway *g, const struct endpoint *e, bool counters);
 
 /* "up", "degraded" or "down"; and "up", "down", "drain", "no-neighbour", "checking". */
+enum setting_source api_weight_source(const struct endpoint *e);
 const char *api_service_state(const struct service *s);
 const char *api_endpoint_state(const struct endpoint *e);

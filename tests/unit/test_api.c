@@ -161,6 +161,21 @@ a_change_is_applied_and_answered_with_the_new_view(void **state)
 }
 
 static void
+the_last_weight_of_a_service_cannot_be_taken(void **state)
+{
+	assert_int_equal(post("/v1/weight",
+					 "{\"weight\": 0, \"service\": \"web\", \"endpoint\": "
+					 "\"web1\"}"),
+			200);
+	assert_int_equal(post("/v1/weight",
+					 "{\"weight\": 0, \"service\": \"web\", \"endpoint\": "
+					 "\"web2\"}"),
+			409);
+	assert_string_equal(fault("field"), "endpoint");
+	assert_int_equal(fake_endpoint(f, "web", "web2")->weight, 100);
+}
+
+static void
 settings_of_a_mirror_that_are_not_named_stay(void **state)
 {
 	const struct config_mirror *m = &fake_endpoint(f, "dns", "dns1")->mirror;
@@ -368,6 +383,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			TEST(what_is_refused_is_named_and_changes_nothing),
 			TEST(a_change_is_applied_and_answered_with_the_new_view),
+			TEST(the_last_weight_of_a_service_cannot_be_taken),
 			TEST(settings_of_a_mirror_that_are_not_named_stay),
 			TEST(a_reload_that_is_refused_tells_every_error),
 			TEST(parameters_that_are_refused_are_named),

@@ -6,6 +6,9 @@
 #include "table.h"
 #include "units.h"
 
+/* As the configuration allows. */
+#define WEIGHT_MAX 65535
+
 /* Takes SERVICE ENDPOINT or SERVICE/ENDPOINT, and then `more` further arguments, into the body. NULL if it is neither.
  * `rest` points to the first of the further ones. */
 static json_t *
@@ -39,6 +42,24 @@ print_changed(const json_t *reply)
 			command_number(reply, "generation"));
 }
 
+/* What a failover did, and how it ends. */
+static void
+print_failover(const json_t *reply)
+{
+	const json_t *e = json_object_get(reply, "endpoint");
+	const char *service = command_text(e, "service"), *endpoint = command_text(e, "endpoint");
+
+	if (!strcmp(command_text(reply, "by"), "drain"))
+		printf("Its flows moved to other endpoints; it takes none until\n"
+		       "  understudyctl drain %s %s --undo\n",
+				service, endpoint);
+	else
+		printf("Its flows moved to its shadow, which takes the new ones too until\n"
+		       "  understudyctl shift %s %s 0%%\n",
+				service, endpoint);
+	printf("Its live TCP connections, if any, were reset.\n");
+}
+
 /* Takes the body's reference. */
 static enum client_result
 change(struct request *rq, const char *path, json_t *body)
@@ -54,6 +75,8 @@ change(struct request *rq, const char *path, json_t *body)
 		command_print_json(reply);
 	else
 		print_changed(reply);
+	if (!rq->json && json_object_get(reply, "by"))
+		print_failover(reply);
 	json_decref(reply);
 	return CLIENT_OK;
 }
@@ -62,7 +85,9 @@ static enum client_result
 misused_share(json_t *body, const char *text)
 {
 	json_decref(body);
-	return command_misused("\"%s\" is no share; write 25%% or 0.25", text);
+	return command_misused("\"%s\" is not a share; write 0 to 100 with a percent sign, as in "
+			       "25%%, or 0.25",
+			text);
 }
 
 enum client_result
@@ -88,7 +113,7 @@ add_count(json_t *body, const char *key, const char *text)
 	if (!text)
 		return true;
 	if (unit_parse_count(text, &n) < 0) {
-		command_misused("\"%s\" is no number for %s; write 1000, 100k or 1G", text, key);
+		command_misused("\"%s\" is not a number for %s; write 1000, 100k or 1G", text, key);
 		return false;
 	}
 	json_object_set_new(body, key, json_integer((json_int_t)n));
@@ -148,6 +173,11 @@ change_weight(struct request *rq)
 	if (!add_count(body, "weight", rest[0])) {
 		json_decref(body);
 		return CLIENT_USAGE;
+	}
+	if (command_number(body, "weight") > WEIGHT_MAX) {
+		json_decref(body);
+		return command_misused(
+				"\"%s\" is not a weight; write 0 to %d", rest[0], WEIGHT_MAX);
 	}
 	return change(rq, "/v1/weight", body);
 }

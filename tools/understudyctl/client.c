@@ -11,6 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define GET "GET /v1/"
+
 /* Longer than the longest wait for events. */
 #define TIMEOUT_S 90L
 
@@ -52,6 +54,18 @@ client_free(struct client *c)
 	free(c->socket_path);
 	free(c->body);
 	free(c);
+}
+
+json_t *
+client_error_json(const struct client *c)
+{
+	json_t *reply = json_loads(c->body ? c->body : "", 0, NULL);
+
+	if (json_is_object(json_object_get(reply, "error")))
+		return reply;
+	json_decref(reply);
+	return json_pack("{s:{s:s s:n s:n s:n}}", "error", "message", c->error, "field", "value",
+			"hint");
 }
 
 const char *
@@ -133,6 +147,7 @@ refused(struct client *c, long status)
 {
 	json_t *reply = json_loads(c->body ? c->body : "", 0, NULL), *line;
 	const json_t *e = json_object_get(reply, "error");
+	const char *hint;
 	size_t i;
 
 	if (!text_of(e, "message"))
@@ -143,8 +158,11 @@ refused(struct client *c, long status)
 		error_add(c, ": %s", text_of(e, "field"));
 	if (text_of(e, "value"))
 		error_add(c, " \"%s\"", text_of(e, "value"));
-	if (text_of(e, "hint"))
-		error_add(c, " (%s)", text_of(e, "hint"));
+	hint = text_of(e, "hint");
+	if (hint && !strncmp(hint, GET, strlen(GET))) /* resources are named as our commands are */
+		error_add(c, " (understudyctl %s)", hint + strlen(GET));
+	else if (hint)
+		error_add(c, " (%s)", hint);
 	json_array_foreach(json_object_get(e, "errors"), i, line)
 			error_add(c, "\n%s", json_string_value(line));
 	json_decref(reply);

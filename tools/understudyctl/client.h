@@ -29,5 +29,8 @@ enum client_result client_get_text(struct client *c, const char *path, char **re
 /* Why the last request failed, for people: one or more lines without the last newline. */
 const char *client_error(const struct client *c);
 
+/* The same as an object like the API's: {"error": {...}}; the caller's reference. */
+json_t *client_error_json(const struct client *c);
+
 /* Appends KEY=VALUE to a path, escaped, with ? or &. Exits when out of memory. */
 char *client_query(char *path, const char *key, const char *value);

@@ -42,7 +42,7 @@ enum client_result change_reload(struct request *rq);
 
 enum client_result top_run(struct request *rq);
 
-/* "understudyctl: " and the client's error, or the text given; returns the result given, resp. CLIENT_USAGE. */
+/* "understudyctl: " and the client's error (with --json, as an object on standard output), or the text given; returns the result given, resp. CLIENT_USAGE. */
 enum client_result command_failed(const struct request *rq, enum client_result result);
 enum client_result command_misused(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

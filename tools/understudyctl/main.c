@@ -38,8 +38,9 @@ static const struct command {
 } commands[] = {
 		{"status", "", "How the gateway is", 0, 0, show_status, no_options},
 		{"services", "", "Services: states and rates", 0, 0, show_services, no_options},
-		{"endpoints", "[SERVICE[/ENDPOINT]]", "Endpoints: states, rates, times, settings",
-				0, 1, show_endpoints, no_options},
+		{"endpoints", "[SERVICE[/ENDPOINT]]",
+				"Endpoints: states, rates, times, settings (* set at run time)", 0,
+				1, show_endpoints, no_options},
 		{"flows", "[KEY=VALUE...]",
 				"Live flows; keys: service, endpoint, client, destination, "
 				"protocol, "
@@ -55,14 +56,17 @@ static const struct command {
 				no_options},
 		{"neighbours", "", "Link-layer neighbours", 0, 0, show_neighbours, no_options},
 		{"config", "", "The configuration in force", 0, 0, show_config, no_options},
-		{"shift", "SERVICE ENDPOINT SHARE", "Give a share of its new flows to its shadow",
-				2, 3, change_shift, no_options},
+		{"shift", "SERVICE ENDPOINT SHARE",
+				"Give a share (25% or 0.25) of its new flows to its shadow", 2, 3,
+				change_shift, no_options},
 		{"mirror", "SERVICE ENDPOINT SHARE", "Copy a share of its flows to its shadows", 2,
 				3, change_mirror, mirror_options},
 		{"drain", "SERVICE ENDPOINT", "Give it no new flows", 1, 2, change_drain,
 				drain_options},
-		{"failover", "SERVICE ENDPOINT", "Move its live flows off now", 1, 2,
-				change_failover, no_options},
+		{"failover", "SERVICE ENDPOINT",
+				"Move all its flows to its shadow (or drain it) until undone; "
+				"resets TCP",
+				1, 2, change_failover, no_options},
 		{"weight", "SERVICE ENDPOINT WEIGHT", "Change its weight until the next reload", 2,
 				3, change_weight, no_options},
 		{"reload", "", "Read the configuration file again", 0, 0, change_reload,
@@ -82,7 +86,15 @@ struct line {
 enum client_result
 command_failed(const struct request *rq, enum client_result result)
 {
-	fprintf(stderr, "understudyctl: %s\n", client_error(rq->client));
+	json_t *error;
+
+	if (!rq->json) {
+		fprintf(stderr, "understudyctl: %s\n", client_error(rq->client));
+		return result;
+	}
+	error = client_error_json(rq->client);
+	command_print_json(error);
+	json_decref(error);
 	return result;
 }
 
@@ -262,6 +274,18 @@ main_help(void)
 	return text;
 }
 
+/* getopt would call -1 an unknown option. */
+static void
+refuse_negative(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc; i++) {
+		if (argv[i][0] == '-' && argv[i][1] >= '0' && argv[i][1] <= '9')
+			exit(command_misused("\"%s\" is less than 0", argv[i]));
+	}
+}
+
 static void
 parse(int argc, char **argv, struct line *l)
 {
@@ -271,6 +295,7 @@ parse(int argc, char **argv, struct line *l)
 	struct argp command_argp = {.parser = parse_command_line, .children = global_child};
 
 	argp_parse(&main_argp, argc, argv, ARGP_IN_ORDER, NULL, l);
+	refuse_negative(argc - l->command_at, argv + l->command_at);
 	snprintf(name, sizeof(name), "understudyctl %s", l->command->name);
 	doc = strdup(l->command->doc);
 	command_argp.options = l->command->options;
@@ -289,6 +314,7 @@ main(int argc, char **argv)
 	enum client_result rc;
 
 	setlocale(LC_ALL, "");
+	setlocale(LC_NUMERIC, "C"); /* 0.25 everywhere */
 	argp_err_exit_status = CLIENT_USAGE;
 	parse(argc, argv, &l);
 	if (!l.socket_path || !*l.socket_path)

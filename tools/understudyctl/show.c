@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <libfyaml.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,6 +121,34 @@ add_setting(struct table *t, double share, const char *source)
 	table_addf(t, "%s%s", unit_share(share, buf), runtime ? "*" : "");
 }
 
+/* Copies that it got as a shadow. */
+static void
+add_copies(struct table *t, const json_t *row)
+{
+	const json_t *leg = json_object_get(json_object_get(row, "legs"), "shadow");
+
+	if (leg)
+		add_count(t, json_object_get(leg, "per_second"), "packets_to");
+	else
+		table_add(t, "-");
+}
+
+static void
+add_shadows(struct table *t, const json_t *names)
+{
+	char text[256] = "-";
+	size_t i, used = 0;
+	json_t *name;
+
+	json_array_foreach(names, i, name)
+	{
+		if (used < sizeof(text))
+			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s",
+					i ? "," : "", json_string_value(name));
+	}
+	table_add(t, text);
+}
+
 static void
 endpoint_add(struct table *t, const json_t *row)
 {
@@ -130,7 +159,8 @@ endpoint_add(struct table *t, const json_t *row)
 	table_add(t, command_text(row, "endpoint"));
 	table_add(t, command_text(row, "address"));
 	add_state(t, command_text(row, "state"));
-	table_addf(t, "%.0f", command_number(row, "weight"));
+	table_addf(t, "%.0f%s", command_number(row, "weight"),
+			strcmp(command_text(row, "weight_source"), "runtime") ? "" : "*");
 	add_count(t, leg, "flows_active");
 	add_count(t, rate, "flows");
 	add_count(t, rate, "requests");
@@ -140,6 +170,8 @@ endpoint_add(struct table *t, const json_t *row)
 	add_setting(t, command_number(row, "shift"), command_text(row, "shift_source"));
 	add_setting(t, command_number(json_object_get(row, "mirror"), "share"),
 			command_text(row, "mirror_source"));
+	add_copies(t, row);
+	add_shadows(t, json_object_get(row, "shadows"));
 	table_add(t, command_text(row, "health_reason"));
 }
 
@@ -148,7 +180,7 @@ print_endpoints(const json_t *reply)
 {
 	struct table *t = table_create(
 			"SERVICE|ENDPOINT|ADDRESS|STATE|>WEIGHT|>ACTIVE|>NEW/s|>REQ/s|>p50|"
-			">p99|>LOSS|>SHIFT|>MIRROR|HEALTH");
+			">p99|>LOSS|>SHIFT|>MIRROR|>COPIES/s|SHADOWS|HEALTH");
 	json_t *row;
 	size_t i;
 
@@ -439,6 +471,25 @@ show_neighbours(struct request *rq)
 	return show_table(rq, "/v1/neighbours", print_neighbours);
 }
 
+/* The daemon has it as YAML. */
+static enum client_result
+print_config_json(const char *yaml)
+{
+	struct fy_document *document = fy_document_build_from_string(NULL, yaml, FY_NT);
+	char *text = document ? fy_emit_document_to_string(document, FYECF_MODE_JSON) : NULL;
+	json_t *config = text ? json_loads(text, 0, NULL) : NULL;
+
+	free(text);
+	fy_document_destroy(document);
+	if (!config) {
+		fputs("understudyctl: the answer is not YAML\n", stderr);
+		return CLIENT_REFUSED;
+	}
+	command_print_json(config);
+	json_decref(config);
+	return CLIENT_OK;
+}
+
 enum client_result
 show_config(struct request *rq)
 {
@@ -448,7 +499,10 @@ show_config(struct request *rq)
 	rc = client_get_text(rq->client, "/v1/config", &text);
 	if (rc != CLIENT_OK)
 		return command_failed(rq, rc);
-	fputs(text ? text : "", stdout);
+	if (rq->json)
+		rc = print_config_json(text ? text : "");
+	else
+		fputs(text ? text : "", stdout);
 	free(text);
-	return CLIENT_OK;
+	return rc;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "command.h"
 #include "table.h"
@@ -67,22 +68,54 @@ print_flow(const json_t *r)
 	}
 }
 
+/* Why the bucket's own endpoint cannot take it. */
+static void
+print_primary(const json_t *r)
+{
+	const json_t *p = json_object_get(r, "primary_state");
+	const char *state = command_text(p, "state"), *why = command_text(p, "health_reason");
+	time_t since = (time_t)(command_number(p, "health_since") / 1000);
+	char when[32] = "";
+	struct tm tm;
+
+	if (!json_is_object(p))
+		return;
+	line("");
+	if (!strcmp(state, "drain"))
+		printf("%s is drained\n", command_text(r, "primary"));
+	else if (!strcmp(state, "up"))
+		printf("%s is %s\n", command_text(r, "primary"),
+				json_is_true(json_object_get(p, "suspect"))
+						? "suspect: it is being confirmed whether it is "
+						  "down"
+						: "up by now");
+	else {
+		if (!strcmp(state, "down") && localtime_r(&since, &tm))
+			strftime(when, sizeof(when), " since %F %T", &tm);
+		printf("%s is %s%s%s%s\n", command_text(r, "primary"), state, when,
+				*why ? ": " : "", why);
+	}
+}
+
 static void
 print_explanation(const json_t *r)
 {
 	line("service");
 	printf("%s (%s, hash %s)\n", command_text(r, "service"), command_text(r, "protocol"),
 			command_text(r, "hash"));
-	line("bucket");
-	printf("%.0f of %.0f, which belongs to %s\n", command_number(r, "bucket"),
-			command_number(r, "buckets"), command_text(r, "primary"));
+	if (*command_text(r, "primary")) {
+		line("bucket");
+		printf("%.0f of %.0f, which belongs to %s\n", command_number(r, "bucket"),
+				command_number(r, "buckets"), command_text(r, "primary"));
+	}
 	line("endpoint");
-	printf("%s (%s)\n",
-			*command_text(r, "endpoint") ? command_text(r, "endpoint")
-						     : "none: dropped",
-			command_text(r, "side"));
+	if (*command_text(r, "endpoint"))
+		printf("%s (%s)\n", command_text(r, "endpoint"), command_text(r, "side"));
+	else
+		printf("none: a new flow is dropped\n");
 	line("because");
 	printf("%s\n", command_text(r, "reason"));
+	print_primary(r);
 	print_cohort(r);
 	print_draw(r);
 	print_flow(r);

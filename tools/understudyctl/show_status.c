@@ -31,6 +31,7 @@ static void
 print_process(const json_t *s)
 {
 	char buf[UNIT_TEXT];
+	size_t cores;
 
 	line("understudyd");
 	printf("%s, up %s, %s%s\n", command_text(s, "version"),
@@ -41,8 +42,10 @@ print_process(const json_t *s)
 					: " (without hugepages: slower, dpdk-dumpcap cannot "
 					  "attach)");
 	line("cores");
+	cores = json_array_size(json_object_get(s, "lcores"));
+	printf("%zu (CPU%s ", cores, cores == 1 ? "" : "s");
 	list(json_object_get(s, "lcores"));
-	printf("\n");
+	printf(")\n");
 	line("ports");
 	list(json_object_get(s, "ports"));
 	printf("\n");
@@ -149,15 +152,46 @@ print_timeouts(const json_t *s)
 	printf("\n");
 }
 
+/* What of a mirror's settings is not as in the other. */
 static void
-print_value(const json_t *value)
+print_mirror(const json_t *value, const json_t *other)
+{
+	static const struct {
+		const char *key, *unit;
+	} limits[] = {{"shadows", " shadows"}, {"packets_per_second", " copies/s"},
+			{"bits_per_second", "bit/s"}};
+	bool same = json_equal(json_object_get(value, "share"), json_object_get(other, "share"));
+	char buf[UNIT_TEXT];
+	const char *gap = "";
+	double n;
+	size_t i;
+
+	if (!same)
+		printf("%s", unit_share(command_number(value, "share"), buf));
+	gap = same ? "" : ", ";
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		n = command_number(value, limits[i].key);
+		if (n == command_number(other, limits[i].key))
+			continue;
+		if (n == 0 && i)
+			printf("%sany%s%s", gap, i == 2 ? " " : "", limits[i].unit);
+		else
+			printf("%s%s%s", gap, unit_count(n, buf), limits[i].unit);
+		gap = ", ";
+	}
+}
+
+static void
+print_value(const json_t *value, const json_t *other)
 {
 	char buf[UNIT_TEXT];
 
 	if (json_is_object(value))
-		value = json_object_get(value, "share");
-	if (json_is_boolean(value))
+		print_mirror(value, other);
+	else if (json_is_boolean(value))
 		printf("%s", json_is_true(value) ? "on" : "off");
+	else if (json_is_integer(value)) /* a weight */
+		printf("%.0f", unit_number(value));
 	else
 		printf("%s", unit_share(unit_number(value), buf));
 }
@@ -174,9 +208,9 @@ print_settings(const json_t *s)
 		line(i ? "" : "changed");
 		printf("%s/%s %s ", command_text(row, "service"), command_text(row, "endpoint"),
 				command_text(row, "setting"));
-		print_value(json_object_get(row, "value"));
+		print_value(json_object_get(row, "value"), json_object_get(row, "file"));
 		printf(" (file: ");
-		print_value(json_object_get(row, "file"));
+		print_value(json_object_get(row, "file"), json_object_get(row, "value"));
 		printf(")\n");
 	}
 }

@@ -94,8 +94,8 @@ unit_parse_share(const char *text, double *share)
 		return -1;
 	if (!strcmp(end, "%"))
 		value /= 100;
-	else if (*end)
-		return -1;
+	else if (*end || (value != 0 && !strchr(text, '.')))
+		return -1; /* is 1 one percent, or all? */
 	if (!(value >= 0 && value <= 1))
 		return -1;
 	*share = value;
