@@ -181,6 +181,7 @@ validate_limits(const struct validation *v, struct yaml *root)
 					"raise it",
 					of_family[i], i ? 4 : 6, c->limits.local_addresses);
 	}
+	validate_hops(v);
 }
 
 void

@@ -19,6 +19,7 @@ void config_validate(const struct config *config, struct yaml *root, struct comp
 /* Its parts. */
 void validate_ports(const struct validation *v); /* config_validate_ports.c */
 void validate_addresses(const struct validation *v); /* config_validate_addresses.c */
+void validate_hops(const struct validation *v); /* config_validate_hops.c */
 void validate_services(const struct validation *v); /* config_validate_services.c */
 void validate_shadows(
 		const struct validation *v, const struct config_service *s, struct yaml *node);

@@ -343,6 +343,46 @@ a_reload_is_refused_by_name_where_it_needs_a_restart(void **state)
 	config_free(from);
 }
 
+/* 17 endpoints, next to the gateway or behind its router, with room for 16 neighbours. */
+static void
+next_hops_must_fit_the_table(void **state)
+{
+	static const struct {
+		const char *subnet, *error;
+	} cases[] = {
+			{"10.9.0", NULL},
+			{"10.0.0",
+					"17 next hops of endpoints and configured neighbours, but "
+					"limits.neighbours is 16; raise it"},
+	};
+	size_t i, k, size;
+
+	for (i = 0; i < 2; i++) {
+		struct config_errors errors = {0};
+		char *text = NULL;
+		FILE *out = open_memstream(&text, &size);
+		struct config *config;
+
+		fprintf(out,
+				"ports: [{name: lan, device: net_null0, addresses: [10.0.0.2/24], "
+				"gateways: [10.0.0.1]}]\n"
+				"local_addresses: [10.0.0.4]\nlimits: {neighbours: 16}\n"
+				"services:\n- name: s\n  address: 10.0.0.9\n  protocol: udp\n"
+				"  port: 1\n  endpoints:\n");
+		for (k = 0; k < 17; k++)
+			fprintf(out, "  - {name: e%zu, address: %s.%zu}\n", k, cases[i].subnet,
+					k + 20);
+		fclose(out);
+		config = config_parse(text, size, "hops", &errors);
+		assert_int_equal(config == NULL, cases[i].error != NULL);
+		if (cases[i].error)
+			assert_non_null(strstr(errors.line[0], cases[i].error));
+		config_free(config);
+		config_errors_free(&errors);
+		free(text);
+	}
+}
+
 static void
 a_file_that_cannot_be_read_is_told(void **state)
 {
@@ -381,6 +421,7 @@ main(void)
 			cmocka_unit_test(endpoints_take_from_their_service_what_they_do_not_say),
 			cmocka_unit_test(texts_may_have_any_number_of_escapes),
 			cmocka_unit_test(a_reload_is_refused_by_name_where_it_needs_a_restart),
+			cmocka_unit_test(next_hops_must_fit_the_table),
 			cmocka_unit_test(a_file_that_cannot_be_read_is_told),
 			cmocka_unit_test(a_file_that_is_not_text_is_told_as_that),
 	};
