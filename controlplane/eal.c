@@ -242,7 +242,7 @@ advice(int error)
 {
 	/* Without rights DPDK fails in many places, and calls some of them lack of memory. */
 	if (geteuid() != 0)
-		return "it does not run as root; start it as root, or see docs/operations.md";
+		return "it does not run as root; start it as root";
 	switch (error) {
 	case EACCES:
 	case EPERM:
