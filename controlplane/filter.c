@@ -16,12 +16,14 @@
 
 #include "filter_hook.h"
 #include "filter_set.h"
+#include "host_watch.h"
 
 struct filter {
 	struct gateway *gateway;
 	struct filter_hook hook[DATAPLANE_PORTS_MAX];
 	size_t hook_count;
 	struct filter_set current; /* what the maps hold at least */
+	struct host_watch *watch; /* NULL without hooks */
 };
 
 /* The kernel's interface behind a device of DPDK; false if there is none. */
@@ -190,6 +192,7 @@ filter_free(struct filter *f)
 {
 	if (f == NULL)
 		return;
+	host_watch_free(f->watch);
 	/* The first one holds the maps that the others share. */
 	while (f->hook_count > 0)
 		filter_hook_close(&f->hook[--f->hook_count]);
@@ -218,6 +221,22 @@ static int
 write_endpoint(const struct filter *f, const struct filter_set_endpoint *e)
 {
 	return bpf_map_update_elem(f->hook[0].endpoints, &e->key, &e->ports, BPF_ANY);
+}
+
+/* Of the addresses, what differs from what the map holds. */
+static int
+write_changed(const struct filter *f, const struct filter_set *s)
+{
+	const struct filter_set_address *a, *old;
+	int ret = 0;
+
+	for (size_t i = 0; i < s->address_count && ret == 0; i++) {
+		a = &s->address[i];
+		old = filter_set_address_or_null(&f->current, &a->key);
+		if (old == NULL || old->flags != a->flags)
+			ret = write_address(f, a);
+	}
+	return ret;
 }
 
 static int
@@ -316,6 +335,47 @@ filter_sync_remove(struct filter *f)
 	ret = write_all(f, &wanted);
 	replace_current(f, &wanted);
 	return ret;
+}
+
+static int
+follow_host(struct filter *f)
+{
+	struct filter_set wanted = {0};
+	int ret = build_set(f, &wanted);
+
+	if (ret == 0)
+		ret = write_changed(f, &wanted);
+	if (ret < 0) {
+		filter_set_fini(&wanted);
+		return ret;
+	}
+	remove_stale(f, &wanted);
+	replace_current(f, &wanted);
+	return 0;
+}
+
+static void
+host_changed(void *arg)
+{
+	struct filter *f = arg;
+	int ret = follow_host(f);
+
+	if (ret < 0)
+		journal_add(f->gateway->journal, JOURNAL_ERR, "filter", NULL, NULL,
+				"addresses of this host changed, and the filter could not follow: "
+				"%s; it is tried again at the next change or reload",
+				strerror(-ret));
+}
+
+int
+filter_follow_host(struct filter *f)
+{
+	if (f->hook_count == 0)
+		return 0;
+	f->watch = host_watch_create(f->gateway->loop, host_changed, f);
+	if (f->watch == NULL)
+		return -errno;
+	return follow_host(f); /* what changed before there was a watch */
 }
 
 static json_t *

@@ -18,9 +18,12 @@ struct filter *filter_create(struct gateway *g, char *error, size_t error_size);
 void filter_free(struct filter *f); /* detaches; after device_close() */
 
 /* Brings the maps in line with the registry's configuration: additions before, removals after the view that needs them
- * is published. At the start and at each reload; nothing else changes them. 0 or -errno (-E2BIG: a map is full). */
+ * is published. At the start and at each reload. 0 or -errno (-E2BIG: a map is full). */
 int filter_sync_add(struct filter *f);
 int filter_sync_remove(struct filter *f);
+
+/* From now on the maps also follow the host's own addresses. After the first filter_sync_add(). 0 or -errno. */
+int filter_follow_host(struct filter *f);
 
 /* Counters of the programs: array of {interface, program, mode, verdicts: {name: count}}. New reference. */
 json_t *filter_json(const struct filter *f);

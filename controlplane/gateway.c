@@ -343,7 +343,8 @@ watch(struct gateway *g)
 
 	if (!loop_watch(l, dataplane_event_fd(g->dataplane), on_event, g) ||
 			!loop_timer(l, DRAIN_MS, DRAIN_MS, on_drain, g) ||
-			!loop_timer(l, TICK_MS, TICK_MS, on_tick, g))
+			!loop_timer(l, TICK_MS, TICK_MS, on_tick, g) ||
+			filter_follow_host(g->filter) < 0)
 		return refuse(g, strerror(errno));
 	return 0;
 }
