@@ -10,9 +10,15 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <ifaddrs.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "filter_hook.h"
 #include "filter_set.h"
@@ -131,6 +137,23 @@ find_hook(struct filter *f, const char *interface, enum filter_hook_kind kind)
 	return NULL;
 }
 
+/* Does the interface take VLAN tags off before XDP sees the frame? */
+static bool
+strips_vlan(const char *interface)
+{
+	struct ethtool_value flags = {.cmd = ETHTOOL_GFLAGS};
+	struct ifreq request = {.ifr_data = (void *)&flags};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int ret;
+
+	if (fd < 0)
+		return false;
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
+	ret = ioctl(fd, SIOCETHTOOL, &request);
+	close(fd);
+	return ret == 0 && (flags.data & ETH_FLAG_RXVLAN);
+}
+
 static int
 add_hook(struct filter *f, const struct config_port *port, char *error, size_t error_size)
 {
@@ -139,8 +162,18 @@ add_hook(struct filter *f, const struct config_port *port, char *error, size_t e
 	enum filter_hook_kind kind;
 	int ret;
 
+	if (!interface_of(port->device, interface, &kind))
+		return 0;
+	if (port->vlan && kind == FILTER_HOOK_XDP && strips_vlan(interface)) {
+		snprintf(error, error_size,
+				"port '%s': vlan: %u: interface '%s' takes the tags off, so its "
+				"frames could not be told from untagged ones; keep them with "
+				"`ethtool -K %s rxvlan off`",
+				port->name, port->vlan, interface, interface);
+		return -EINVAL;
+	}
 	/* Ports on VLANs share a device. */
-	if (!interface_of(port->device, interface, &kind) || find_hook(f, interface, kind) != NULL)
+	if (find_hook(f, interface, kind) != NULL)
 		return 0;
 	if (f->hook_count == DATAPLANE_PORTS_MAX)
 		return -E2BIG;

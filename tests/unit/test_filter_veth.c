@@ -331,6 +331,30 @@ a_second_program_is_refused_by_name(void **state)
 	registry_free(gateway.registry);
 }
 
+/* veth does, unless it is told not to. */
+static void
+an_interface_that_takes_vlan_tags_off_is_refused_by_name(void **state)
+{
+	struct config_port *port;
+	struct filter *f;
+	char error[600] = "";
+
+	if (missing != NULL)
+		skip();
+	gateway.registry = registry_create(make_config("net_af_xdp", "10.0.0.2"), 1);
+	port = &registry_config(gateway.registry)->port[0];
+	port->vlan = 100;
+	assert_int_equal(system("ethtool -K usf0 rxvlan on"), 0);
+	assert_null(filter_create(&gateway, error, sizeof(error)));
+	assert_non_null(strstr(error, "port 'lan': vlan: 100: interface 'usf0'"));
+	assert_int_equal(system("ethtool -K usf0 rxvlan off"), 0);
+	f = filter_create(&gateway, error, sizeof(error));
+	assert_non_null(f);
+	filter_free(f);
+	assert_int_equal(system("ethtool -K usf0 rxvlan on"), 0);
+	registry_free(gateway.registry);
+}
+
 static void
 an_address_of_the_host_is_refused_by_name(void **state)
 {
@@ -377,6 +401,7 @@ main(void)
 					af_xdp_takes_ours_from_both_queues_and_leaves_the_host_alone),
 			cmocka_unit_test(af_packet_takes_ours_once_and_leaves_the_host_alone),
 			cmocka_unit_test(a_second_program_is_refused_by_name),
+			cmocka_unit_test(an_interface_that_takes_vlan_tags_off_is_refused_by_name),
 			cmocka_unit_test(an_address_of_the_host_is_refused_by_name),
 			cmocka_unit_test(a_missing_queue_is_refused_by_name),
 	};
