@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parts of tools/check: what each runs, what it needs first, and which may run side by side.
 
-    packages -> build-gcc -> unit, fuzz, suites -> lab, lab-af_packet, lab-lcores, demo, bench, nic, lab-asan      (first lane)
+    packages -> build-gcc -> unit, fuzz -> lab, lab-af_packet, lab-lcores, demo, bench, nic, lab-asan      (first lane)
         |-----> lint -> build-clang -> asan -> tsan                                                      (second lane)
 
 The first lane has the CPUs, the second only idle time: the lab forwards on CPU 1 with deadlines of milliseconds.
@@ -60,9 +60,6 @@ PARTS = [
     Part("build-gcc", "build with gcc, warnings are errors", [["tools/build", "build", "-Dwerror=true"]], ("packages",)),
     Part("unit", "unit tests", [meson_test("build", "--suite", "unit")], ("build-gcc",), counts_tests=True),
     Part("fuzz", "fuzz corpora as plain tests", [meson_test("build", "--suite", "fuzz")], ("build-gcc",),
-         counts_tests=True),
-    Part("suites", "the other test suites",
-         [meson_test("build", "--no-suite", "unit", "--no-suite", "fuzz", "--no-suite", "bench")], ("build-gcc",),
          counts_tests=True),
     Part("lab", "lab on net_af_xdp", [LAB], ("build-gcc",), counts_tests=True),
     Part("lab-af_packet", "lab on net_af_packet", [LAB + ["--pmd", "af_packet"]], ("build-gcc",), counts_tests=True),
