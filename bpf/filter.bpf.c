@@ -289,8 +289,7 @@ is_inner_ours(struct cursor *c, int v6)
 static __always_inline int
 is_icmp_error(__u8 type)
 {
-	return type == ICMP_UNREACHABLE || type == ICMP_TIME_EXCEEDED ||
-			type == ICMP_PARAMETER;
+	return type == ICMP_UNREACHABLE || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETER;
 }
 
 /* RFC 4443, 2.1: errors of ICMPv6 are below 128. */

@@ -16,9 +16,9 @@
 
 enum check_kind {
 	CHECK_NONE,
-	CHECK_TCP,  /* connection established */
+	CHECK_TCP, /* connection established */
 	CHECK_HTTP, /* GET path, status within expect */
-	CHECK_UDP,  /* payload sent, any reply (or the expected bytes) */
+	CHECK_UDP, /* payload sent, any reply (or the expected bytes) */
 	CHECK_ICMP, /* echo answered */
 };
 
@@ -27,30 +27,30 @@ struct config_check {
 	enum check_kind kind;
 	uint32_t interval_ms, timeout_ms;
 	uint32_t rise, fall; /* consecutive results that change the state */
-	uint16_t port;	     /* 0: the endpoint's */
-	char *path, *host;   /* http */
+	uint16_t port; /* 0: the endpoint's */
+	char *path, *host; /* http */
 	uint16_t expect_first, expect_last; /* http status */
-	uint8_t *payload;    /* udp request: text, or hex: */
+	uint8_t *payload; /* udp request: text, or hex: */
 	size_t payload_len;
-	uint8_t *expect;     /* udp: what the reply must start with; NULL: any */
+	uint8_t *expect; /* udp: what the reply must start with; NULL: any */
 	size_t expect_len;
 };
 
 /* mirror: of a service, and of an endpoint that overrides it. */
 struct config_mirror {
-	uint32_t share;	  /* of flows */
+	uint32_t share; /* of flows */
 	uint32_t shadows; /* copies go to the first so many shadows */
-	uint32_t pps;	  /* of all lcores; 0: no limit */
-	uint64_t bps;	  /* bits/s */
+	uint32_t pps; /* of all lcores; 0: no limit */
+	uint64_t bps; /* bits/s */
 };
 
 struct config_endpoint {
 	char *name; /* unique in its service */
 	struct ip_addr addr;
-	uint16_t port;	 /* 0: the service's */
+	uint16_t port; /* 0: the service's */
 	uint32_t weight; /* default 100; 0 for one that is only a shadow of others */
-	char *zone;	 /* "" if none */
-	char **shadow;	 /* names of endpoints of the same service, in order of preference */
+	char *zone; /* "" if none */
+	char **shadow; /* names of endpoints of the same service, in order of preference */
 	size_t shadow_count;
 	uint32_t shift;
 	bool drain;
@@ -65,13 +65,13 @@ struct config_cohort {
 };
 
 enum established_policy {
-	ESTABLISHED_KEEP,	 /* stay until they end */
+	ESTABLISHED_KEEP, /* stay until they end */
 	ESTABLISHED_RESET_AFTER, /* are reset once a shift is complete (100 %) */
 };
 
 enum down_policy {
 	DOWN_RESET, /* TCP flows of an endpoint that went down are reset towards the client at once */
-	DOWN_KEEP,  /* and left alone */
+	DOWN_KEEP, /* and left alone */
 };
 
 struct config_service {
@@ -122,15 +122,15 @@ struct config_port {
 };
 
 struct config_limits {
-	uint32_t flows;		  /* of all lcores */
+	uint32_t flows; /* of all lcores */
 	int flows_line;
 	uint32_t services, endpoints;
 	uint32_t local_addresses; /* per family; default: as many as at start, at least 4 */
 	bool local_addresses_given; /* in the file; no default then */
-	uint32_t fragments;	  /* packets in reassembly, per lcore */
-	uint32_t mbufs;		  /* buffers per lane; 0: computed from queues and flows in use */
+	uint32_t fragments; /* packets in reassembly, per lcore */
+	uint32_t mbufs; /* buffers per lane; 0: computed from queues and flows in use */
 	uint32_t neighbours;
-	uint32_t events;	  /* kept for `events` */
+	uint32_t events; /* kept for `events` */
 };
 
 struct config_gateway {
@@ -139,11 +139,11 @@ struct config_gateway {
 	unsigned main_lcore;
 	int lcore_line, main_lcore_line; /* 1 if the file leaves them to the default */
 	uint32_t idle_sleep_us;
-	bool hugepages;	      /* false: --no-huge */
-	uint32_t memory_mb;   /* for DPDK; 0: computed from the limits */
+	bool hugepages; /* false: --no-huge */
+	uint32_t memory_mb; /* for DPDK; 0: computed from the limits */
 	char *file_prefix;
-	char *api;	      /* path of the UNIX socket */
-	char *state_file;     /* runtime state kept across restarts; "" for none */
+	char *api; /* path of the UNIX socket */
+	char *state_file; /* runtime state kept across restarts; "" for none */
 	uint64_t hash_seed;
 	uint32_t fragment_ms;
 };
@@ -170,10 +170,12 @@ struct config_errors {
 /* Reads and validates. NULL if there was any error; all of them are then in `errors`. `errors` must be
  * zeroed by the caller and freed with config_errors_free in any case (it may hold warnings). */
 struct config *config_load(const char *file, struct config_errors *errors);
-struct config *config_parse(const char *text, size_t len, const char *name, struct config_errors *errors);
+struct config *config_parse(
+		const char *text, size_t len, const char *name, struct config_errors *errors);
 void config_free(struct config *config);
 
-void config_errors_add(struct config_errors *errors, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void config_errors_add(struct config_errors *errors, const char *format, ...)
+		__attribute__((format(printf, 2, 3)));
 void config_errors_free(struct config_errors *errors);
 
 /* Writes the effective configuration, defaults included, as YAML that config_parse reads back to the same. */
@@ -183,4 +185,5 @@ bool config_equal(const struct config *a, const struct config *b);
 
 /* What in `to` cannot be taken over from `from` without a restart (ports, lcores, limits, ...): adds one error
  * for each, by name; true if there is none. */
-bool config_reloadable(const struct config *from, const struct config *to, struct config_errors *errors);
+bool config_reloadable(
+		const struct config *from, const struct config *to, struct config_errors *errors);

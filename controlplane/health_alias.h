@@ -23,12 +23,12 @@ bool health_alias_eid(const struct ip_addr *alias, uint32_t *eid);
 /* A packet, as the address of its far end is to be replaced. */
 struct health_packet {
 	struct ip_addr src, dst;
-	uint8_t protocol;      /* TCP, UDP, ICMP or ICMPv6 */
-	uint16_t own_port;     /* host order; ICMP: the identifier. Of the destination if `inbound`, else of the source */
-	size_t address_at;     /* of the far end's address */
-	size_t l4_at;	       /* of the header whose checksum holds that address; 0: none does */
-	size_t error_at;       /* of an ICMP error's header: its sum covers the packet inside; 0: it is none */
-	size_t inner_at;       /* of the IP header inside it */
+	uint8_t protocol; /* TCP, UDP, ICMP or ICMPv6 */
+	uint16_t own_port; /* host order; ICMP: the identifier. Of the destination if `inbound`, else of the source */
+	size_t address_at; /* of the far end's address */
+	size_t l4_at; /* of the header whose checksum holds that address; 0: none does */
+	size_t error_at; /* of an ICMP error's header: its sum covers the packet inside; 0: it is none */
+	size_t inner_at; /* of the IP header inside it */
 };
 
 /* False if it is not a whole packet of these. An ICMP error is told as the answer to the packet inside it: src is that
@@ -37,4 +37,5 @@ bool health_packet_outbound(const uint8_t *packet, size_t len, struct health_pac
 bool health_packet_inbound(const uint8_t *packet, size_t len, struct health_packet *out);
 
 /* Replaces the far end's address and puts the checksums right. */
-void health_packet_rewrite(uint8_t *packet, const struct health_packet *p, const struct ip_addr *to);
+void health_packet_rewrite(
+		uint8_t *packet, const struct health_packet *p, const struct ip_addr *to);

@@ -11,8 +11,10 @@ struct health_http *health_http_create(struct loop *loop, struct health_namespac
 void health_http_free(struct health_http *h);
 
 /* As health_probe_start; `get` is freed by the caller, inside fn or after. NULL: out of memory. */
-struct health_get *health_get_start(struct health_http *h, const struct health_target *t, health_probe_fn fn, void *arg);
+struct health_get *health_get_start(struct health_http *h, const struct health_target *t,
+		health_probe_fn fn, void *arg);
 void health_get_free(struct health_get *g);
 
 /* A socket inside, bound to the target's source. A descriptor or -errno. */
-int health_probe_socket(struct health_namespace *n, const struct health_target *t, int type, int protocol);
+int health_probe_socket(
+		struct health_namespace *n, const struct health_target *t, int type, int protocol);

@@ -14,7 +14,8 @@ struct health_namespace;
 
 /* With our addresses, and default routes of both families through the TUN device. NULL with errno (EPERM: needs
  * CAP_SYS_ADMIN and CAP_NET_ADMIN). The caller's thread is in its own namespace again afterwards. */
-struct health_namespace *health_namespace_create(const struct ip_addr *own, size_t own_count, uint16_t mtu);
+struct health_namespace *health_namespace_create(
+		const struct ip_addr *own, size_t own_count, uint16_t mtu);
 void health_namespace_free(struct health_namespace *n);
 
 /* One read or write is one IP packet; does not block. */

@@ -23,7 +23,7 @@ struct health_target {
 
 struct health_result {
 	bool ok;
-	bool refused;	 /* a definite no: connection refused, port or host unreachable */
+	bool refused; /* a definite no: connection refused, port or host unreachable */
 	uint32_t rtt_us; /* to the answer; 0 if there was none */
 	char reason[80];
 };
@@ -36,5 +36,5 @@ struct health_listener {
 	void *arg;
 };
 struct health_probe *health_probe_start(struct health_prober *p, const struct health_target *t,
-	const struct health_listener *listener, struct health_result *failure);
+		const struct health_listener *listener, struct health_result *failure);
 void health_probe_free(struct health_probe *p);

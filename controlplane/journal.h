@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 enum journal_level {
-	JOURNAL_ERR,	 /* an operator must act */
+	JOURNAL_ERR, /* an operator must act */
 	JOURNAL_WARNING, /* we went on with less */
-	JOURNAL_NOTICE,	 /* the service changed state */
+	JOURNAL_NOTICE, /* the service changed state */
 	JOURNAL_DEBUG,
 };
 
@@ -21,7 +21,8 @@ void journal_free(struct journal *j);
  * NULL), with a sentence; also written to the log (stderr, with syslog priority prefixes under systemd;
  * lines that it does not take at once are lost and counted there). */
 void journal_add(struct journal *j, enum journal_level level, const char *kind, const char *service,
-	const char *endpoint, const char *format, ...) __attribute__((format(printf, 6, 7)));
+		const char *endpoint, const char *format, ...)
+		__attribute__((format(printf, 6, 7)));
 
 /* Events with a number greater than `after`, oldest first, at most `max`: array of {number, time, level, kind, service,
  * endpoint, text}; time in ms since 1970, level "error" to "debug". New reference. */

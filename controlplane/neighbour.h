@@ -25,11 +25,13 @@ bool neighbours_input(struct neighbours *n, struct rte_mbuf *frame);
 void neighbours_question(struct neighbours *n, const struct endpoint *e);
 
 /* See route_lookup(). */
-bool neighbours_route(const struct neighbours *n, const struct ip_addr *dst, struct route_result *out);
+bool neighbours_route(
+		const struct neighbours *n, const struct ip_addr *dst, struct route_result *out);
 
 /* Sends an IP packet (mbuf data starts with `headroom` for 14 bytes of Ethernet, already there but unset) to `next_hop`
  * on `port`, resolving it first if need be (a few packets wait). Takes ownership. */
-void neighbours_send(struct neighbours *n, uint16_t port, const struct ip_addr *next_hop, struct rte_mbuf *frame);
+void neighbours_send(struct neighbours *n, uint16_t port, const struct ip_addr *next_hop,
+		struct rte_mbuf *frame);
 
 /* Rows for the API: array of {address, mac, port, state, endpoint, age_ms}; mac null while unknown,
  * endpoint: the next hop of one, age of the state. New

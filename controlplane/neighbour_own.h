@@ -19,7 +19,7 @@ bool neighbour_own_answered(const struct config *config, uint16_t port, const st
 struct neighbour_own {
 	struct ip_addr addr;
 	uint16_t port;
-	uint32_t left;	  /* announcements still to make */
+	uint32_t left; /* announcements still to make */
 	uint64_t next_ms;
 };
 

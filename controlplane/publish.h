@@ -23,8 +23,8 @@ struct publish_stats {
 	uint64_t generation;
 	uint64_t published;
 	uint64_t reclaimed;
-	uint64_t failed;     /* out of memory */
-	uint32_t waiting;    /* views retired and not yet reclaimed */
+	uint64_t failed; /* out of memory */
+	uint32_t waiting; /* views retired and not yet reclaimed */
 	uint64_t build_ns_last, build_ns_max;
 };
 void publish_stats(const struct publisher *p, struct publish_stats *out);

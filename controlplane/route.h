@@ -21,7 +21,8 @@ bool route_lookup(const struct config *config, const struct ip_addr *dst, struct
 
 /* Our address on the port to speak to `next_hop` from: of the prefix that holds it, else the first of its family, else
  * none. */
-struct ip_addr route_source(const struct config *config, uint16_t port, const struct ip_addr *next_hop);
+struct ip_addr route_source(
+		const struct config *config, uint16_t port, const struct ip_addr *next_hop);
 
 /* Is the address inside a prefix of this logical port? */
 bool route_connected(const struct config *config, uint16_t port, const struct ip_addr *addr);

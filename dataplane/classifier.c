@@ -42,7 +42,8 @@ struct classifier {
 	struct classifier_local4 local4;
 };
 
-static struct slot *slot_of(const struct classifier *c, const struct ip_addr *addr)
+static struct slot *
+slot_of(const struct classifier *c, const struct ip_addr *addr)
 {
 	uint32_t i = (uint32_t)hash_16(SEED, addr->b) & c->mask;
 
@@ -51,8 +52,8 @@ static struct slot *slot_of(const struct classifier *c, const struct ip_addr *ad
 	return &c->slot[i];
 }
 
-static struct slot *slot_add(struct classifier *c, const struct ip_addr *addr,
-		enum address_kind kind, uint32_t index)
+static struct slot *
+slot_add(struct classifier *c, const struct ip_addr *addr, enum address_kind kind, uint32_t index)
 {
 	struct slot *s = slot_of(c, addr);
 
@@ -62,7 +63,8 @@ static struct slot *slot_add(struct classifier *c, const struct ip_addr *addr,
 	return s;
 }
 
-static uint32_t power_of_2_at_least(uint32_t n)
+static uint32_t
+power_of_2_at_least(uint32_t n)
 {
 	uint32_t p = 2;
 
@@ -77,7 +79,8 @@ struct service_range {
 	struct range range;
 };
 
-static int service_range_compare(const void *left, const void *right)
+static int
+service_range_compare(const void *left, const void *right)
 {
 	const struct service_range *a = left, *b = right;
 	int by_addr = memcmp(a->addr.b, b->addr.b, sizeof(a->addr.b));
@@ -87,7 +90,8 @@ static int service_range_compare(const void *left, const void *right)
 	return a->range.first < b->range.first ? -1 : a->range.first > b->range.first;
 }
 
-static uint32_t service_ranges(const struct classifier_input *in, struct service_range *out)
+static uint32_t
+service_ranges(const struct classifier_input *in, struct service_range *out)
 {
 	const struct view_service *s;
 	uint32_t i, n = 0;
@@ -105,7 +109,8 @@ static uint32_t service_ranges(const struct classifier_input *in, struct service
 	return n;
 }
 
-static int add_services(struct classifier *c, const struct classifier_input *in)
+static int
+add_services(struct classifier *c, const struct classifier_input *in)
 {
 	struct service_range *sorted = malloc((in->service_count + 1) * sizeof(*sorted));
 	struct slot *slot = NULL;
@@ -127,7 +132,8 @@ static int add_services(struct classifier *c, const struct classifier_input *in)
 	return c->range ? 0 : -1;
 }
 
-static void add_addresses(struct classifier *c, const struct classifier_input *in)
+static void
+add_addresses(struct classifier *c, const struct classifier_input *in)
 {
 	uint32_t i;
 
@@ -144,7 +150,8 @@ static void add_addresses(struct classifier *c, const struct classifier_input *i
 
 /* Tries one multiplier; false if two addresses meet. An empty slot holds address 0 with index -1, so that even
  * a packet to 0.0.0.0 finds nothing there. */
-static bool local4_place(struct classifier_local4 *l, uint32_t *ip4_be, int32_t *index,
+static bool
+local4_place(struct classifier_local4 *l, uint32_t *ip4_be, int32_t *index,
 		const struct classifier_input *in)
 {
 	uint32_t i, slot, size = 1u << (32 - l->shift);
@@ -166,7 +173,8 @@ static bool local4_place(struct classifier_local4 *l, uint32_t *ip4_be, int32_t 
 /* Ends: with one slot for every address (shift 1 and two multipliers) no two different addresses always meet,
  * and long before, since random addresses need about their number squared and neighbours hardly more than
  * their number. */
-static int local4_build(struct classifier_local4 *l, const struct classifier_input *in)
+static int
+local4_build(struct classifier_local4 *l, const struct classifier_input *in)
 {
 	uint32_t i, size = power_of_2_at_least(in->local4_count * 2);
 	uint32_t *ip4_be;
@@ -191,7 +199,8 @@ static int local4_build(struct classifier_local4 *l, const struct classifier_inp
 	return -1;
 }
 
-struct classifier *classifier_build(const struct classifier_input *in)
+struct classifier *
+classifier_build(const struct classifier_input *in)
 {
 	uint32_t addresses =
 			in->service_count + in->local4_count + in->local6_count + in->own_count;
@@ -212,7 +221,8 @@ fail:
 	return NULL;
 }
 
-void classifier_free(struct classifier *c)
+void
+classifier_free(struct classifier *c)
 {
 	if (!c)
 		return;
@@ -223,14 +233,16 @@ void classifier_free(struct classifier *c)
 	free(c);
 }
 
-struct address_entry classifier_address(const struct classifier *c, const struct ip_addr *addr)
+struct address_entry
+classifier_address(const struct classifier *c, const struct ip_addr *addr)
 {
 	const struct slot *s = slot_of(c, addr);
 
 	return (struct address_entry){.kind = s->kind, .index = s->index};
 }
 
-int64_t classifier_service(const struct classifier *c, const struct ip_addr *addr, uint8_t protocol,
+int64_t
+classifier_service(const struct classifier *c, const struct ip_addr *addr, uint8_t protocol,
 		uint16_t port)
 {
 	const struct slot *s = slot_of(c, addr);
@@ -249,7 +261,8 @@ int64_t classifier_service(const struct classifier *c, const struct ip_addr *add
 	return r->first <= want && want <= r->last ? (int64_t)r->sid : -1;
 }
 
-const struct classifier_local4 *classifier_local4(const struct classifier *c)
+const struct classifier_local4 *
+classifier_local4(const struct classifier *c)
 {
 	return &c->local4;
 }

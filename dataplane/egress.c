@@ -147,15 +147,15 @@ egress(struct lcore *lc, struct rte_mbuf *m, uint16_t port, enum egress_class cl
 void
 egress_flush(struct lcore *lc)
 {
-	enum egress_class class;
+	enum egress_class c;
 	uint16_t port;
 
 	for (port = 0; port < lc->view->port_count; port++) {
 		if (!lc->egress[port].pending)
 			continue;
-		for (class = 0; class < EGRESS_CLASSES; class ++) {
-			if (lc->egress[port].buffer[class].count)
-				buffer_send(lc, port, class);
+		for (c = 0; c < EGRESS_CLASSES; c++) {
+			if (lc->egress[port].buffer[c].count)
+				buffer_send(lc, port, c);
 		}
 		lc->egress[port].pending = false;
 	}

@@ -38,7 +38,8 @@ struct calendar {
 	uint32_t pages;
 };
 
-static void calendar_add(struct calendar *c, uint32_t entry)
+static void
+calendar_add(struct calendar *c, uint32_t entry)
 {
 	uint64_t page = c->turn[entry].at >> 32;
 	uint32_t last;
@@ -52,7 +53,8 @@ static void calendar_add(struct calendar *c, uint32_t entry)
 	c->last[page] = entry;
 }
 
-static uint64_t weight_sum(const uint32_t *weights, uint32_t count)
+static uint64_t
+weight_sum(const uint32_t *weights, uint32_t count)
 {
 	uint64_t sum = 0;
 	uint32_t i;
@@ -63,7 +65,8 @@ static uint64_t weight_sum(const uint32_t *weights, uint32_t count)
 }
 
 /* An entry has (pages x its share), rounded, turns. `pages` = size + count is enough for `size` in total. */
-static int calendar_init(struct calendar *c, const uint32_t *weights, uint32_t count, uint32_t size)
+static int
+calendar_init(struct calendar *c, const uint32_t *weights, uint32_t count, uint32_t size)
 {
 	uint64_t sum = weight_sum(weights, count);
 	uint32_t i;
@@ -84,14 +87,16 @@ static int calendar_init(struct calendar *c, const uint32_t *weights, uint32_t c
 	return 0;
 }
 
-static void calendar_fini(struct calendar *c)
+static void
+calendar_fini(struct calendar *c)
 {
 	free(c->turn);
 	free(c->last);
 }
 
 /* Writes the first `size` turns to `order`. */
-static void calendar_run(struct calendar *c, uint32_t *order, uint32_t size)
+static void
+calendar_run(struct calendar *c, uint32_t *order, uint32_t size)
 {
 	uint32_t page, entry, next, last, n = 0;
 
@@ -111,7 +116,8 @@ static void calendar_run(struct calendar *c, uint32_t *order, uint32_t size)
 }
 
 /* The entry of each of `size` turns; NULL when out of memory. */
-static uint32_t *turns_create(const uint32_t *weights, uint32_t count, uint32_t size)
+static uint32_t *
+turns_create(const uint32_t *weights, uint32_t count, uint32_t size)
 {
 	uint32_t *order = malloc(size * sizeof(*order));
 	struct calendar c = {0};
@@ -126,8 +132,9 @@ static uint32_t *turns_create(const uint32_t *weights, uint32_t count, uint32_t 
 	return order;
 }
 
-int maglev_fill(uint32_t *table, uint32_t size, const uint32_t *permutation,
-		const uint32_t *weights, uint32_t count)
+int
+maglev_fill(uint32_t *table, uint32_t size, const uint32_t *permutation, const uint32_t *weights,
+		uint32_t count)
 {
 	uint32_t *turn = weight_sum(weights, count) ? turns_create(weights, count, size) : NULL;
 	uint32_t *next = calloc(count, sizeof(*next));
@@ -156,7 +163,8 @@ struct preference {
 	uint32_t eid;
 };
 
-static void preference_init(struct preference *p, const struct maglev_entry *e, uint32_t size)
+static void
+preference_init(struct preference *p, const struct maglev_entry *e, uint32_t size)
 {
 	p->bucket = (uint32_t)(hash_key(e->name_hash, 1) % size);
 	p->skip = (uint32_t)(hash_key(e->name_hash, 2) % (size - 1)) + 1;
@@ -165,8 +173,8 @@ static void preference_init(struct preference *p, const struct maglev_entry *e, 
 
 /* `taken` has a bit for each bucket: 8 KiB at most, which stays in the first-level cache, as the table
  * itself would not; there are about size x log(size) looks at it. */
-static void fill(struct maglev *m, const uint32_t *turn, struct preference *preference,
-		uint64_t *taken)
+static void
+fill(struct maglev *m, const uint32_t *turn, struct preference *preference, uint64_t *taken)
 {
 	uint32_t i, bucket, size = m->size;
 	struct preference *p;
@@ -185,7 +193,8 @@ static void fill(struct maglev *m, const uint32_t *turn, struct preference *pref
 	}
 }
 
-static int entry_compare(const void *left, const void *right)
+static int
+entry_compare(const void *left, const void *right)
 {
 	const struct maglev_entry *a = left, *b = right;
 
@@ -195,7 +204,8 @@ static int entry_compare(const void *left, const void *right)
 }
 
 /* The entries that have weight, in order; NULL when out of memory. */
-static struct maglev_entry *entries_sorted(const struct maglev_entry *entries, uint32_t *count)
+static struct maglev_entry *
+entries_sorted(const struct maglev_entry *entries, uint32_t *count)
 {
 	struct maglev_entry *sorted = malloc((*count + 1) * sizeof(*sorted));
 	uint32_t i, n = 0;
@@ -210,7 +220,8 @@ static struct maglev_entry *entries_sorted(const struct maglev_entry *entries, u
 	return sorted;
 }
 
-static struct maglev *build_sorted(const struct maglev_entry *sorted, uint32_t count, uint32_t size)
+static struct maglev *
+build_sorted(const struct maglev_entry *sorted, uint32_t count, uint32_t size)
 {
 	struct maglev *m = malloc(sizeof(*m) + size * sizeof(m->eid[0]));
 	struct preference *preference = malloc(count * sizeof(*preference));
@@ -239,7 +250,8 @@ static struct maglev *build_sorted(const struct maglev_entry *sorted, uint32_t c
 	return m;
 }
 
-struct maglev *maglev_build(const struct maglev_entry *entries, uint32_t count, uint32_t size)
+struct maglev *
+maglev_build(const struct maglev_entry *entries, uint32_t count, uint32_t size)
 {
 	struct maglev_entry *sorted = entries_sorted(entries, &count);
 	struct maglev *m = sorted && count ? build_sorted(sorted, count, size) : NULL;
@@ -248,12 +260,14 @@ struct maglev *maglev_build(const struct maglev_entry *entries, uint32_t count, 
 	return m;
 }
 
-void maglev_free(struct maglev *m)
+void
+maglev_free(struct maglev *m)
 {
 	free(m);
 }
 
-uint32_t maglev_size(uint32_t endpoints)
+uint32_t
+maglev_size(uint32_t endpoints)
 {
 	size_t i;
 

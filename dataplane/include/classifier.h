@@ -9,8 +9,8 @@ struct view_service;
 enum address_kind {
 	ADDRESS_FOREIGN, /* not ours */
 	ADDRESS_SERVICE, /* of at least one service */
-	ADDRESS_LOCAL,	 /* source of fullnat flows; `index` is its place among those of its family */
-	ADDRESS_OWN,	 /* a port's own address; `index` is the logical port */
+	ADDRESS_LOCAL, /* source of fullnat flows; `index` is its place among those of its family */
+	ADDRESS_OWN, /* a port's own address; `index` is the logical port */
 };
 
 struct address_entry {
@@ -41,13 +41,14 @@ void classifier_free(struct classifier *c);
 struct address_entry classifier_address(const struct classifier *c, const struct ip_addr *addr);
 
 /* sid of the service of (address, protocol, port in host order), or -1. */
-int64_t classifier_service(const struct classifier *c, const struct ip_addr *addr, uint8_t protocol, uint16_t port);
+int64_t classifier_service(const struct classifier *c, const struct ip_addr *addr, uint8_t protocol,
+		uint16_t port);
 
 /* Index of a local IPv4 address (network order), or -1; for every packet, so one probe and inline. */
 struct classifier_local4 {
 	uint32_t multiplier; /* chosen at build so that no two addresses share a slot */
 	uint32_t shift;
-	const uint32_t *ip4_be;	 /* [1 << (32 - shift)] */
+	const uint32_t *ip4_be; /* [1 << (32 - shift)] */
 	const int32_t *index;
 };
 

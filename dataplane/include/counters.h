@@ -11,36 +11,39 @@
  * Every received packet is either sent, or counted under exactly one of these:
  *     received = forwarded + the sum over all of these
  * The first group are no faults: the packet did its job without leaving again. */
-#define PACKET_END_LIST(X) \
+#define PACKET_END_LIST(X)                                                                       \
 	X(punted, "given to the control thread: ARP, ND, echo, our own addresses, the kernel's") \
-	X(not_ours, "neither to a service nor a reply: not for the gateway") \
-	X(shadow_reply, "a shadow's answer to a mirrored request: counted, never forwarded") \
-	X(fragment_held, "an IP fragment that became part of a reassembled packet") \
-	X(short_frame, "frame shorter than its headers") \
-	X(vlan_unknown, "VLAN tag, or its absence, that no port is configured for") \
-	X(bad_ip_header, "bad version, header length or header checksum") \
-	X(bad_ip_length, "IP length beyond the frame") \
-	X(bad_ip_source, "source address that cannot be a source: multicast, loopback, the destination itself") \
-	X(bad_ipv6_extension, "IPv6 extension headers that are malformed, too many or not allowed") \
-	X(bad_l4_header, "TCP or UDP header malformed, or longer than the packet") \
-	X(bad_tcp_flags, "TCP flags that no stack sends together") \
-	X(bad_icmp, "ICMP error whose inner packet is malformed or not ours") \
-	X(bad_fragment, "fragments that overlap or exceed the size of a packet") \
-	X(fragment_timeout, "fragments whose packet never became complete") \
-	X(fragment_limit, "fragments beyond the table's limit") \
-	X(ttl_expired, "TTL or hop limit ran out here") \
-	X(too_big, "larger than the next hop's MTU and not to be fragmented") \
-	X(no_endpoint, "no endpoint of the service can take a new flow") \
-	X(no_flow, "a TCP segment in mid-stream, or a reply, that belongs to no flow") \
-	X(flow_limit, "flow table full") \
-	X(no_local_port, "no local address and port has rested long enough") \
-	X(reply_collision, "a nat flow whose replies could not be told from another's") \
-	X(no_neighbour, "the next hop's link-layer address is not known") \
-	X(endpoint_gone, "flow whose endpoint left: the flow ended") \
-	X(protocol_unknown, "a protocol that a service address does not serve") \
-	X(handover_full, "ring to the owning lcore full") \
-	X(punt_full, "ring to the control thread full") \
-	X(no_mbuf, "no buffer for a packet that had to be made") \
+	X(not_ours, "neither to a service nor a reply: not for the gateway")                     \
+	X(shadow_reply, "a shadow's answer to a mirrored request: counted, never forwarded")     \
+	X(fragment_held, "an IP fragment that became part of a reassembled packet")              \
+	X(short_frame, "frame shorter than its headers")                                         \
+	X(vlan_unknown, "VLAN tag, or its absence, that no port is configured for")              \
+	X(bad_ip_header, "bad version, header length or header checksum")                        \
+	X(bad_ip_length, "IP length beyond the frame")                                           \
+	X(bad_ip_source,                                                                         \
+			"source address that cannot be a source: multicast, loopback, the "      \
+			"destination itself")                                                    \
+	X(bad_ipv6_extension,                                                                    \
+			"IPv6 extension headers that are malformed, too many or not allowed")    \
+	X(bad_l4_header, "TCP or UDP header malformed, or longer than the packet")               \
+	X(bad_tcp_flags, "TCP flags that no stack sends together")                               \
+	X(bad_icmp, "ICMP error whose inner packet is malformed or not ours")                    \
+	X(bad_fragment, "fragments that overlap or exceed the size of a packet")                 \
+	X(fragment_timeout, "fragments whose packet never became complete")                      \
+	X(fragment_limit, "fragments beyond the table's limit")                                  \
+	X(ttl_expired, "TTL or hop limit ran out here")                                          \
+	X(too_big, "larger than the next hop's MTU and not to be fragmented")                    \
+	X(no_endpoint, "no endpoint of the service can take a new flow")                         \
+	X(no_flow, "a TCP segment in mid-stream, or a reply, that belongs to no flow")           \
+	X(flow_limit, "flow table full")                                                         \
+	X(no_local_port, "no local address and port has rested long enough")                     \
+	X(reply_collision, "a nat flow whose replies could not be told from another's")          \
+	X(no_neighbour, "the next hop's link-layer address is not known")                        \
+	X(endpoint_gone, "flow whose endpoint left: the flow ended")                             \
+	X(protocol_unknown, "a protocol that a service address does not serve")                  \
+	X(handover_full, "ring to the owning lcore full")                                        \
+	X(punt_full, "ring to the control thread full")                                          \
+	X(no_mbuf, "no buffer for a packet that had to be made")                                 \
 	X(tx_full, "the port's transmit queue did not take it")
 
 enum packet_end {
@@ -51,37 +54,39 @@ enum packet_end {
 };
 
 /* Other counters of an lcore. X(name, text) */
-#define LCORE_COUNTER_LIST(X) \
-	X(received, "packets received from ports") \
-	X(received_bytes, "bytes received from ports") \
-	X(forwarded, "received packets sent on to a client or an endpoint") \
-	X(forwarded_bytes, "bytes of these") \
-	X(generated, "packets made here and sent: resets, ICMP errors, fragments beyond the first") \
-	X(injected, "packets of the control thread sent") \
-	X(mirrored, "copies sent to shadows") \
-	X(mirrored_bytes, "bytes of these") \
-	X(mirror_wanted, "copies that the mirror settings asked for") \
-	X(mirror_over_budget, "copies not made: token bucket empty") \
-	X(mirror_no_buffer, "copies not made: no buffer or no local port") \
-	X(mirror_too_big, "copies not made: larger than the shadow's next hop takes") \
-	X(mirror_shadow_down, "copies not made: shadow down or its neighbour unknown") \
-	X(mirror_tx_full, "copies made and not sent: transmit queue full") \
-	X(handed_over_out, "packets given to the lcore that owns the flow") \
-	X(handed_over_in, "packets taken from other lcores") \
-	X(reassembled, "packets put together from fragments") \
-	X(fragmented, "packets sent in fragments") \
-	X(flows_created, "flows created") \
-	X(flows_expired, "flows ended by a timeout") \
-	X(flows_closed, "flows ended by FIN, RST or their answer (per_request)") \
-	X(flows_reset, "flows ended because their endpoint went down or left") \
-	X(flows_moved, "UDP flows decided anew because their endpoint went down") \
-	X(flows_adopted, "flows adopted in mid-stream") \
-	X(flows_evicted, "half-open flows ended early because the table was nearly full") \
-	X(polls, "polls of the receive queues") \
-	X(polls_empty, "polls that found nothing") \
-	X(cycles_busy, "TSC cycles in iterations that found packets") \
-	X(cycles_idle, "TSC cycles in iterations that found none") \
-	X(views_seen, "tables taken into use") \
+#define LCORE_COUNTER_LIST(X)                                                                    \
+	X(received, "packets received from ports")                                               \
+	X(received_bytes, "bytes received from ports")                                           \
+	X(forwarded, "received packets sent on to a client or an endpoint")                      \
+	X(forwarded_bytes, "bytes of these")                                                     \
+	X(generated,                                                                             \
+			"packets made here and sent: resets, ICMP errors, fragments beyond the " \
+			"first")                                                                 \
+	X(injected, "packets of the control thread sent")                                        \
+	X(mirrored, "copies sent to shadows")                                                    \
+	X(mirrored_bytes, "bytes of these")                                                      \
+	X(mirror_wanted, "copies that the mirror settings asked for")                            \
+	X(mirror_over_budget, "copies not made: token bucket empty")                             \
+	X(mirror_no_buffer, "copies not made: no buffer or no local port")                       \
+	X(mirror_too_big, "copies not made: larger than the shadow's next hop takes")            \
+	X(mirror_shadow_down, "copies not made: shadow down or its neighbour unknown")           \
+	X(mirror_tx_full, "copies made and not sent: transmit queue full")                       \
+	X(handed_over_out, "packets given to the lcore that owns the flow")                      \
+	X(handed_over_in, "packets taken from other lcores")                                     \
+	X(reassembled, "packets put together from fragments")                                    \
+	X(fragmented, "packets sent in fragments")                                               \
+	X(flows_created, "flows created")                                                        \
+	X(flows_expired, "flows ended by a timeout")                                             \
+	X(flows_closed, "flows ended by FIN, RST or their answer (per_request)")                 \
+	X(flows_reset, "flows ended because their endpoint went down or left")                   \
+	X(flows_moved, "UDP flows decided anew because their endpoint went down")                \
+	X(flows_adopted, "flows adopted in mid-stream")                                          \
+	X(flows_evicted, "half-open flows ended early because the table was nearly full")        \
+	X(polls, "polls of the receive queues")                                                  \
+	X(polls_empty, "polls that found nothing")                                               \
+	X(cycles_busy, "TSC cycles in iterations that found packets")                            \
+	X(cycles_idle, "TSC cycles in iterations that found none")                               \
+	X(views_seen, "tables taken into use")                                                   \
 	X(events_lost, "events not told to the control thread: ring full")
 
 struct lcore_counters {
@@ -102,30 +107,39 @@ enum leg {
 
 /* What is counted for each leg of each endpoint. "to": sent by the gateway on this leg; "from": received
  * from its far end. Times in microseconds. X(name, text) */
-#define LEG_COUNTER_LIST(X) \
-	X(flows_new, "flows begun") \
-	X(flows_closed, "flows ended, for whatever reason") \
-	X(packets_to, "packets to the far end") \
-	X(bytes_to, "bytes to the far end, Ethernet header included") \
-	X(packets_from, "packets from the far end") \
-	X(bytes_from, "bytes from the far end") \
-	X(handshakes, "TCP: SYN answered by SYN-ACK; client leg: SYN-ACK answered by ACK") \
-	X(handshake_us, "sum of the times these took, from the first SYN") \
-	X(connects_refused, "TCP: SYN answered by a reset") \
-	X(connects_unanswered, "TCP: half-open flow that timed out without any answer") \
-	X(requests, "requests begun: UDP datagrams; TCP: first data towards the server after data from it") \
-	X(replies, "requests of which the first byte of the reply came") \
-	X(replies_timed, "of replies, those whose time is known: all but some of overlapping UDP requests") \
-	X(reply_us, "sum of these times, from request to first byte of reply") \
-	X(jitter_us, "sum of |difference| between consecutive timed replies of the endpoint (RFC 3550, 6.4.1)") \
-	X(unanswered, "requests given up without a reply") \
-	X(segments_to, "TCP segments with data, SYN or FIN to the far end") \
-	X(segments_from, "TCP segments with data, SYN or FIN from the far end") \
-	X(retransmitted_to, "of segments_to, those sent before: lost beyond the gateway on this leg") \
-	X(retransmitted_from, "of segments_from, those seen before: lost on the other leg") \
-	X(gaps_from, "TCP segments missing from the far end, by the holes in its numbers: lost before the gateway") \
-	X(resets_from, "TCP resets from the far end") \
-	X(zero_windows_from, "TCP segments from the far end that close its window") \
+#define LEG_COUNTER_LIST(X)                                                                        \
+	X(flows_new, "flows begun")                                                                \
+	X(flows_closed, "flows ended, for whatever reason")                                        \
+	X(packets_to, "packets to the far end")                                                    \
+	X(bytes_to, "bytes to the far end, Ethernet header included")                              \
+	X(packets_from, "packets from the far end")                                                \
+	X(bytes_from, "bytes from the far end")                                                    \
+	X(handshakes, "TCP: SYN answered by SYN-ACK; client leg: SYN-ACK answered by ACK")         \
+	X(handshake_us, "sum of the times these took, from the first SYN")                         \
+	X(connects_refused, "TCP: SYN answered by a reset")                                        \
+	X(connects_unanswered, "TCP: half-open flow that timed out without any answer")            \
+	X(requests,                                                                                \
+			"requests begun: UDP datagrams; TCP: first data towards the server after " \
+			"data from it")                                                            \
+	X(replies, "requests of which the first byte of the reply came")                           \
+	X(replies_timed,                                                                           \
+			"of replies, those whose time is known: all but some of overlapping UDP "  \
+			"requests")                                                                \
+	X(reply_us, "sum of these times, from request to first byte of reply")                     \
+	X(jitter_us,                                                                               \
+			"sum of |difference| between consecutive timed replies of the endpoint "   \
+			"(RFC 3550, 6.4.1)")                                                       \
+	X(unanswered, "requests given up without a reply")                                         \
+	X(segments_to, "TCP segments with data, SYN or FIN to the far end")                        \
+	X(segments_from, "TCP segments with data, SYN or FIN from the far end")                    \
+	X(retransmitted_to,                                                                        \
+			"of segments_to, those sent before: lost beyond the gateway on this leg")  \
+	X(retransmitted_from, "of segments_from, those seen before: lost on the other leg")        \
+	X(gaps_from,                                                                               \
+			"TCP segments missing from the far end, by the holes in its numbers: "     \
+			"lost before the gateway")                                                 \
+	X(resets_from, "TCP resets from the far end")                                              \
+	X(zero_windows_from, "TCP segments from the far end that close its window")                \
 	X(unreachable, "ICMP unreachable about packets to the far end")
 
 struct leg_counters {

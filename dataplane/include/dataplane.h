@@ -21,22 +21,23 @@ struct rte_rcu_qsbr;
 
 /* Fixed from start to stop. */
 struct dataplane_config {
-	uint32_t flows;		    /* per lcore */
-	uint32_t endpoints;	    /* eids are below this */
-	uint32_t local4, local6;    /* local addresses per family at most */
-	uint32_t fragments;	    /* packets in reassembly per lcore at most */
-	uint32_t fragment_ms;	    /* a packet must be complete within this */
-	uint32_t idle_sleep_us;	    /* sleep after an empty poll; 0: spin */
+	uint32_t flows; /* per lcore */
+	uint32_t endpoints; /* eids are below this */
+	uint32_t local4, local6; /* local addresses per family at most */
+	uint32_t fragments; /* packets in reassembly per lcore at most */
+	uint32_t fragment_ms; /* a packet must be complete within this */
+	uint32_t idle_sleep_us; /* sleep after an empty poll; 0: spin */
 	uint32_t device_count;
 	const struct device *device; /* open */
 	uint32_t lcore_count;
-	const unsigned *lcore;	    /* DPDK lcore ids */
+	const unsigned *lcore; /* DPDK lcore ids */
 };
 
 struct dataplane;
 
 /* Allocates everything that the lcores will ever need. NULL on failure; `error` says what. */
-struct dataplane *dataplane_create(const struct dataplane_config *config, char *error, unsigned error_size);
+struct dataplane *dataplane_create(
+		const struct dataplane_config *config, char *error, unsigned error_size);
 
 /* Launches the lcores; a view must have been published. stop waits for them. */
 int dataplane_start(struct dataplane *d);
@@ -52,12 +53,15 @@ struct rte_rcu_qsbr *dataplane_qsbr(struct dataplane *d);
 int dataplane_event_fd(const struct dataplane *d);
 
 uint32_t dataplane_lcore_count(const struct dataplane *d);
-unsigned dataplane_lcore_id(const struct dataplane *d, uint32_t lcore); /* the DPDK id of the n-th */
+unsigned dataplane_lcore_id(
+		const struct dataplane *d, uint32_t lcore); /* the DPDK id of the n-th */
 
 /* Counters: valid from create to free, written by the lcore, read with counter_read(). */
 const struct lcore_counters *dataplane_lcore_counters(const struct dataplane *d, uint32_t lcore);
-const struct endpoint_counters *dataplane_endpoint_counters(const struct dataplane *d, uint32_t lcore, uint32_t eid);
-const struct port_counters *dataplane_port_counters(const struct dataplane *d, uint32_t lcore, uint32_t port);
+const struct endpoint_counters *dataplane_endpoint_counters(
+		const struct dataplane *d, uint32_t lcore, uint32_t eid);
+const struct port_counters *dataplane_port_counters(
+		const struct dataplane *d, uint32_t lcore, uint32_t port);
 
 /* Time from dataplane_publish to the first use of the view, as the lcore saw it: microseconds x 10. */
 const struct histogram *dataplane_view_latency(const struct dataplane *d, uint32_t lcore);

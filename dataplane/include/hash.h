@@ -14,7 +14,8 @@
 /* 2^64 divided by the golden ratio, odd: the increment of splitmix64. */
 #define HASH_GOLDEN 0x9e3779b97f4a7c15ULL
 
-static inline uint64_t hash_fold(uint64_t a, uint64_t b)
+static inline uint64_t
+hash_fold(uint64_t a, uint64_t b)
 {
 	unsigned __int128 product = (unsigned __int128)a * b;
 
@@ -22,7 +23,8 @@ static inline uint64_t hash_fold(uint64_t a, uint64_t b)
 }
 
 /* A bijection in which every input bit moves every output bit with probability 1/2 (splitmix64's). */
-static inline uint64_t hash_avalanche(uint64_t x)
+static inline uint64_t
+hash_avalanche(uint64_t x)
 {
 	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
 	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
@@ -31,12 +33,14 @@ static inline uint64_t hash_avalanche(uint64_t x)
 
 /* The n-th key that belongs to a seed. Folding with keys that a sender does not know keeps it from
  * choosing a word that makes a factor zero. */
-static inline uint64_t hash_key(uint64_t seed, uint64_t n)
+static inline uint64_t
+hash_key(uint64_t seed, uint64_t n)
 {
 	return hash_avalanche(seed + n * HASH_GOLDEN);
 }
 
-static inline uint64_t hash_load64(const void *bytes)
+static inline uint64_t
+hash_load64(const void *bytes)
 {
 	uint64_t word;
 
@@ -45,7 +49,8 @@ static inline uint64_t hash_load64(const void *bytes)
 }
 
 /* Of 16 bytes: an address. */
-static inline uint64_t hash_16(uint64_t seed, const void *bytes)
+static inline uint64_t
+hash_16(uint64_t seed, const void *bytes)
 {
 	const uint8_t *b = bytes;
 
@@ -54,7 +59,8 @@ static inline uint64_t hash_16(uint64_t seed, const void *bytes)
 }
 
 /* Of any bytes: names. Not for the packet path. */
-static inline uint64_t hash_bytes(uint64_t seed, const void *bytes, size_t len)
+static inline uint64_t
+hash_bytes(uint64_t seed, const void *bytes, size_t len)
 {
 	const uint8_t *b = bytes;
 	uint64_t h = hash_key(seed, 1) + len;

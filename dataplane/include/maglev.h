@@ -25,4 +25,5 @@ uint32_t maglev_size(uint32_t endpoints);
 
 /* Fills `table[size]` from explicit permutations, for the paper's Table 1; permutation[i * size + j] is the
  * j-th preference of entry i, and the table gets the numbers of the entries. 0, or -ENOMEM. */
-int maglev_fill(uint32_t *table, uint32_t size, const uint32_t *permutation, const uint32_t *weights, uint32_t count);
+int maglev_fill(uint32_t *table, uint32_t size, const uint32_t *permutation,
+		const uint32_t *weights, uint32_t count);

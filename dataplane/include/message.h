@@ -19,7 +19,7 @@
 struct rte_mbuf;
 
 enum event_type {
-	EVENT_REFUSED,	   /* an endpoint answered a SYN with a reset */
+	EVENT_REFUSED, /* an endpoint answered a SYN with a reset */
 	EVENT_UNREACHABLE, /* ICMP unreachable about a packet to an endpoint: its port or its host */
 };
 
@@ -34,11 +34,11 @@ struct event {
 
 enum flow_state {
 	FLOW_FREE,
-	FLOW_HALF_OPEN,	  /* TCP: SYN seen, handshake not complete */
+	FLOW_HALF_OPEN, /* TCP: SYN seen, handshake not complete */
 	FLOW_ESTABLISHED, /* TCP: handshake complete, or adopted */
-	FLOW_CLOSING,	  /* TCP: a reset, or a FIN from both sides */
-	FLOW_UNANSWERED,  /* UDP: no reply yet */
-	FLOW_ANSWERED,	  /* UDP: replies came */
+	FLOW_CLOSING, /* TCP: a reset, or a FIN from both sides */
+	FLOW_UNANSWERED, /* UDP: no reply yet */
+	FLOW_ANSWERED, /* UDP: replies came */
 	FLOW_STATE_COUNT
 };
 
@@ -46,20 +46,20 @@ const char *flow_state_name(enum flow_state s);
 
 /* One flow, as it is told. */
 struct flow_row {
-	struct flow_key key;   /* client to service */
-	struct ip_addr local;  /* fullnat: local address; else none */
-	uint16_t local_port;   /* host order */
+	struct flow_key key; /* client to service */
+	struct ip_addr local; /* fullnat: local address; else none */
+	uint16_t local_port; /* host order */
 	uint16_t lcore;
 	uint32_t eid;
 	uint32_t sid;
-	uint8_t state;	       /* enum flow_state */
-	uint8_t side;	       /* enum steer_side */
+	uint8_t state; /* enum flow_state */
+	uint8_t side; /* enum steer_side */
 	uint8_t mirrored;
-	uint8_t reason;	       /* enum steer_reason */
+	uint8_t reason; /* enum steer_reason */
 	uint32_t age_ms;
 	uint32_t idle_ms;
-	uint32_t timeout_ms;   /* in force for its state */
-	uint64_t packets_to, bytes_to;	   /* towards the endpoint */
+	uint32_t timeout_ms; /* in force for its state */
+	uint64_t packets_to, bytes_to; /* towards the endpoint */
 	uint64_t packets_from, bytes_from;
 };
 
@@ -67,11 +67,11 @@ struct flow_row {
 struct flow_filter {
 	struct ip_prefix client;
 	bool any_client;
-	struct ip_addr dst;	/* service address */
-	uint16_t client_port;	/* host order */
+	struct ip_addr dst; /* service address */
+	uint16_t client_port; /* host order */
 	uint16_t dst_port;
 	uint8_t protocol;
-	uint8_t state;		/* enum flow_state; FLOW_FREE matches all */
+	uint8_t state; /* enum flow_state; FLOW_FREE matches all */
 	uint32_t sid;
 	uint32_t eid;
 };

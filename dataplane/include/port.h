@@ -15,11 +15,11 @@
 
 /* What the configuration says of a device. */
 struct device_config {
-	const char *name;  /* the port's name, for errors */
-	const char *args;  /* PCI address, or the vdev's arguments: "net_af_xdp0,iface=eth1" */
-	uint16_t queues;   /* lanes wanted */
-	uint16_t mtu;	   /* IP packet, without Ethernet header */
-	uint32_t mbufs;	   /* per lane */
+	const char *name; /* the port's name, for errors */
+	const char *args; /* PCI address, or the vdev's arguments: "net_af_xdp0,iface=eth1" */
+	uint16_t queues; /* lanes wanted */
+	uint16_t mtu; /* IP packet, without Ethernet header */
+	uint32_t mbufs; /* per lane */
 	uint32_t vlan_count;
 	const uint16_t *vlan; /* tags that its ports have */
 	uint16_t rx_descriptors, tx_descriptors; /* 0: the driver's default */
@@ -44,7 +44,8 @@ struct device {
 
 /* Starts the device: attaches it, sets up queues and pools, starts it. 0 or -errno; `error` gets what failed,
  * the driver's reason and what to do. Main thread, before the lcores run. */
-int device_open(const struct device_config *config, struct device *device, char *error, unsigned error_size);
+int device_open(const struct device_config *config, struct device *device, char *error,
+		unsigned error_size);
 void device_close(struct device *device);
 
 struct device_stats {

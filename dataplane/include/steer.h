@@ -22,20 +22,20 @@ enum steer_side {
 
 /* Why; the order is the ladder's. */
 enum steer_reason {
-	STEER_NO_WEIGHT,     /* no endpoint of the service has weight */
-	STEER_COHORT,	     /* a cohort rule chose the side */
-	STEER_SHIFT,	     /* the shift's share took it to the shadow */
-	STEER_PRIMARY,	     /* the bucket's own endpoint */
-	STEER_STANDBY,	     /* the bucket's endpoint cannot take it, its shadow can */
-	STEER_OTHER,	     /* neither can: another endpoint of the service */
-	STEER_NONE_UP,	     /* nobody can */
+	STEER_NO_WEIGHT, /* no endpoint of the service has weight */
+	STEER_COHORT, /* a cohort rule chose the side */
+	STEER_SHIFT, /* the shift's share took it to the shadow */
+	STEER_PRIMARY, /* the bucket's own endpoint */
+	STEER_STANDBY, /* the bucket's endpoint cannot take it, its shadow can */
+	STEER_OTHER, /* neither can: another endpoint of the service */
+	STEER_NONE_UP, /* nobody can */
 };
 
 struct steer_result {
-	uint32_t eid;	  /* ENDPOINT_NONE if nobody can take it */
+	uint32_t eid; /* ENDPOINT_NONE if nobody can take it */
 	uint32_t primary; /* the bucket's endpoint */
 	uint32_t bucket;
-	uint32_t cohort;  /* rule, for STEER_COHORT */
+	uint32_t cohort; /* rule, for STEER_COHORT */
 	enum steer_side side;
 	enum steer_reason reason;
 };
@@ -65,7 +65,7 @@ steer_mirror_draw(uint64_t hash)
 /* Decides for a first packet with source `client`. "Can take" leaves suspects out, as long as anybody else of the
  * service can. With endpoints and weights unchanged, raising a shift only adds flows to the shadow. Any thread that
  * holds the view. */
-struct steer_result steer(const struct view *v, const struct view_service *s, const struct ip_addr *client,
-	uint64_t hash);
+struct steer_result steer(const struct view *v, const struct view_service *s,
+		const struct ip_addr *client, uint64_t hash);
 
 const char *steer_reason_text(enum steer_reason reason);

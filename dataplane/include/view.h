@@ -27,18 +27,19 @@
 #define SHARE_ONE 65536u /* shares (shift, mirror fraction) are parts of this */
 
 enum forward_mode {
-	FORWARD_NAT,	/* destination rewritten; endpoints route replies through the gateway */
+	FORWARD_NAT, /* destination rewritten; endpoints route replies through the gateway */
 	FORWARD_FULLNAT, /* source rewritten too */
-	FORWARD_DSR_L2,	/* MAC rewritten; replies bypass the gateway */
+	FORWARD_DSR_L2, /* MAC rewritten; replies bypass the gateway */
 };
 
 enum endpoint_flag {
-	ENDPOINT_PRESENT = 1 << 0,  /* the slot holds an endpoint of the configuration */
-	ENDPOINT_UP = 1 << 1,	    /* health says so, and its neighbour is resolved */
-	ENDPOINT_DRAIN = 1 << 2,    /* takes no new flows */
+	ENDPOINT_PRESENT = 1 << 0, /* the slot holds an endpoint of the configuration */
+	ENDPOINT_UP = 1 << 1, /* health says so, and its neighbour is resolved */
+	ENDPOINT_DRAIN = 1 << 2, /* takes no new flows */
 	ENDPOINT_RESOLVED = 1 << 3, /* l2 is valid */
-	ENDPOINT_RESET_ESTABLISHED = 1 << 4, /* TCP flows of an older epoch are reset, not left alone */
-	ENDPOINT_SUSPECT = 1 << 5,  /* takes no new flows that anybody who is not suspect can take */
+	ENDPOINT_RESET_ESTABLISHED = 1
+			<< 4, /* TCP flows of an older epoch are reset, not left alone */
+	ENDPOINT_SUSPECT = 1 << 5, /* takes no new flows that anybody who is not suspect can take */
 };
 
 /* Where frames for a next hop go. The first 12 bytes are the frame's. */
@@ -52,28 +53,28 @@ struct view_l2 {
 /* One endpoint, two cache lines: the first for every packet, the second for first packets and copies. */
 struct view_endpoint {
 	struct view_l2 l2;
-	uint32_t ip4_be;	  /* 0 for an IPv6 endpoint */
-	uint16_t port_be;	  /* 0: the service's own port is kept (port ranges) */
-	uint16_t epoch;		  /* changes when live flows must move or end */
-	uint16_t flags;		  /* enum endpoint_flag */
-	uint16_t mtu;		  /* largest IP packet that its port takes */
+	uint32_t ip4_be; /* 0 for an IPv6 endpoint */
+	uint16_t port_be; /* 0: the service's own port is kept (port ranges) */
+	uint16_t epoch; /* changes when live flows must move or end */
+	uint16_t flags; /* enum endpoint_flag */
+	uint16_t mtu; /* largest IP packet that its port takes */
 	uint32_t eid;
 	uint32_t sid;
-	uint32_t mirror_share;	  /* of flows (by hash) whose requests are copied, of SHARE_ONE */
-	uint32_t mirror_pps;	  /* budget of each lcore, copies/s and bytes/s; 0: no limit */
+	uint32_t mirror_share; /* of flows (by hash) whose requests are copied, of SHARE_ONE */
+	uint32_t mirror_pps; /* budget of each lcore, copies/s and bytes/s; 0: no limit */
 	uint32_t pad2;
 	uint64_t mirror_bytes_ps;
 	uint8_t shadow_count;
-	uint8_t mirror_count;	  /* copies go to the first so many shadows */
+	uint8_t mirror_count; /* copies go to the first so many shadows */
 	uint8_t pad0[6];
 
-	uint32_t shift;		  /* share of new flows that `standby` serves, of SHARE_ONE */
-	uint32_t standby;	  /* eid of the shadow that shifted and failed-over flows go to, or NONE:
+	uint32_t shift; /* share of new flows that `standby` serves, of SHARE_ONE */
+	uint32_t standby; /* eid of the shadow that shifted and failed-over flows go to, or NONE:
 				   * the first shadow that can take flows, else the first */
 	uint32_t shadow[VIEW_SHADOWS_MAX];
 	uint32_t zone;
 	struct ip_addr ip;
-	uint32_t weight;	  /* as in the service's Maglev table */
+	uint32_t weight; /* as in the service's Maglev table */
 	uint8_t pad1[20];
 } __attribute__((aligned(64)));
 
@@ -108,23 +109,23 @@ enum hash_input {
 };
 
 enum service_flag {
-	SERVICE_PER_REQUEST = 1 << 0,  /* UDP: the flow ends with its answer */
-	SERVICE_ADOPT = 1 << 1,	       /* nat, dsr: take TCP flows over in mid-stream */
+	SERVICE_PER_REQUEST = 1 << 0, /* UDP: the flow ends with its answer */
+	SERVICE_ADOPT = 1 << 1, /* nat, dsr: take TCP flows over in mid-stream */
 };
 
 struct view_service {
 	uint32_t sid;
-	uint8_t forward;  /* enum forward_mode */
-	uint8_t hash;	  /* enum hash_input */
+	uint8_t forward; /* enum forward_mode */
+	uint8_t hash; /* enum hash_input */
 	uint8_t protocol; /* IPPROTO_TCP or IPPROTO_UDP */
-	uint8_t flags;	  /* enum service_flag */
+	uint8_t flags; /* enum service_flag */
 	struct ip_addr addr;
 	uint16_t port_first, port_last; /* host order */
-	const struct maglev *maglev;	/* NULL: no endpoint has weight */
-	uint32_t endpoint_count;	/* all, shadows included */
+	const struct maglev *maglev; /* NULL: no endpoint has weight */
+	uint32_t endpoint_count; /* all, shadows included */
 	uint32_t cohort_count;
 	const struct view_cohort *cohort; /* inside this block */
-	uint32_t endpoint[];		  /* eids, in the order of the configuration */
+	uint32_t endpoint[]; /* eids, in the order of the configuration */
 };
 
 struct classifier; /* see classifier.h */
@@ -143,7 +144,7 @@ struct view_timeouts {
 struct view_port {
 	struct ether_mac mac;
 	uint16_t mtu;
-	uint16_t vlan;	      /* 0: untagged */
+	uint16_t vlan; /* 0: untagged */
 	uint16_t dpdk_device; /* index of the device, see port.h */
 	struct ip_addr own4, own6; /* source of ICMP errors sent on it; none: no error is sent */
 	bool to_kernel; /* what is not ours is punted, for the kernel's interface of this port */

@@ -6,13 +6,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void expect(bool holds)
+static void
+expect(bool holds)
 {
 	if (!holds)
 		abort();
 }
 
-static void try_text(const char *text)
+static void
+try_text(const char *text)
 {
 	struct ip_prefix prefix, prefix_again;
 	struct ip_addr addr, again;
@@ -29,7 +31,8 @@ static void try_text(const char *text)
 				port == port_again);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1);
 

@@ -13,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static unsigned long inputs;
 
 /* Each input is copied to a block of its exact size, so that reading past its end is seen. */
-static int run_file(const char *path, size_t size)
+static int
+run_file(const char *path, size_t size)
 {
 	FILE *in = fopen(path, "rb");
 	uint8_t *data = malloc(size ? size : 1);
@@ -30,7 +31,8 @@ static int run_file(const char *path, size_t size)
 	return err;
 }
 
-static int run_path(const char *path)
+static int
+run_path(const char *path)
 {
 	struct dirent **entry;
 	struct stat st;
@@ -56,7 +58,8 @@ static int run_path(const char *path)
 	return n < 0 ? -errno : err;
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	int i, err;
 

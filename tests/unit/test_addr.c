@@ -11,7 +11,8 @@
 static void
 addresses_print_as_they_parse(void **state)
 {
-	static const char *const texts[] = {"10.0.0.1", "255.255.255.255", "::", "2001:db8::1", "fe80::1:2"};
+	static const char *const texts[] = {
+			"10.0.0.1", "255.255.255.255", "::", "2001:db8::1", "fe80::1:2"};
 	char buf[IP_TEXT_SIZE];
 	struct ip_addr a;
 	size_t i;
@@ -26,8 +27,10 @@ static void
 malformed_text_is_refused(void **state)
 {
 	static const char *const bad[] = {"", "10.0.0", "10.0.0.256", "1::2::3", "10.0.0.1 ", "x"};
-	static const char *const bad_prefix[] = {"10.0.0.1/33", "10.0.0.1/", "10.0.0.1/-1", "::/129", "/8", "10.0.0.1/8x"};
-	static const char *const bad_port[] = {"10.0.0.1", "10.0.0.1:", "10.0.0.1:65536", "::1:80", "[10.0.0.1]:80", ":80"};
+	static const char *const bad_prefix[] = {
+			"10.0.0.1/33", "10.0.0.1/", "10.0.0.1/-1", "::/129", "/8", "10.0.0.1/8x"};
+	static const char *const bad_port[] = {"10.0.0.1", "10.0.0.1:", "10.0.0.1:65536", "::1:80",
+			"[10.0.0.1]:80", ":80"};
 	struct ip_prefix p;
 	struct ip_addr a;
 	uint16_t port;
@@ -48,11 +51,16 @@ prefixes_contain_what_they_cover(void **state)
 		const char *prefix, *addr;
 		bool inside;
 	} cases[] = {
-		{"10.0.0.0/8", "10.255.0.1", true}, {"10.0.0.0/8", "11.0.0.1", false},
-		{"10.1.2.3/32", "10.1.2.3", true},  {"10.1.2.3/32", "10.1.2.2", false},
-		{"0.0.0.0/0", "1.2.3.4", true},	    {"0.0.0.0/0", "::1", false},
-		{"::/0", "::1", true},		    {"::/0", "1.2.3.4", false},
-		{"2001:db8::/33", "2001:db8:7fff::", true}, {"2001:db8::/33", "2001:db8:8000::", false},
+			{"10.0.0.0/8", "10.255.0.1", true},
+			{"10.0.0.0/8", "11.0.0.1", false},
+			{"10.1.2.3/32", "10.1.2.3", true},
+			{"10.1.2.3/32", "10.1.2.2", false},
+			{"0.0.0.0/0", "1.2.3.4", true},
+			{"0.0.0.0/0", "::1", false},
+			{"::/0", "::1", true},
+			{"::/0", "1.2.3.4", false},
+			{"2001:db8::/33", "2001:db8:7fff::", true},
+			{"2001:db8::/33", "2001:db8:8000::", false},
 	};
 	struct ip_prefix p;
 	struct ip_addr a;
@@ -82,10 +90,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(addresses_print_as_they_parse),
-		cmocka_unit_test(malformed_text_is_refused),
-		cmocka_unit_test(prefixes_contain_what_they_cover),
-		cmocka_unit_test(histogram_buckets_are_ordered_and_tight),
+			cmocka_unit_test(addresses_print_as_they_parse),
+			cmocka_unit_test(malformed_text_is_refused),
+			cmocka_unit_test(prefixes_contain_what_they_cover),
+			cmocka_unit_test(histogram_buckets_are_ordered_and_tight),
 	};
 
 	return cmocka_run_group_tests_name("addr", tests, NULL, NULL);

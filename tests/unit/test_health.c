@@ -46,12 +46,10 @@ static struct service service = {.config = &service_config};
 static struct endpoint endpoint[ENDPOINTS], *endpoints[ENDPOINTS];
 static struct gateway gw;
 static int outside, inside, tap;
-static unsigned changes, frames;
+static unsigned changes, frames, stall_ms; /* the last: after the next frame that is sent, once */
 static bool cut; /* the wire is */
-static unsigned stall_ms; /* after the next frame that is sent, once */
 
 /* What the subject calls */
-
 const struct config *
 registry_config(const struct registry *r)
 {

@@ -20,7 +20,8 @@
 /* Allowed on machines that are busy or emulated: the figures themselves are in the commit messages. */
 #define TIME_FACTOR 20
 
-static struct maglev_entry *entries_of(const uint32_t *weights, uint32_t distinct, uint32_t count)
+static struct maglev_entry *
+entries_of(const uint32_t *weights, uint32_t distinct, uint32_t count)
 {
 	static struct maglev_entry e[ENTRIES_MAX];
 	char name[32];
@@ -35,7 +36,8 @@ static struct maglev_entry *entries_of(const uint32_t *weights, uint32_t distinc
 	return e;
 }
 
-static void count_buckets(const struct maglev *m, uint32_t *buckets)
+static void
+count_buckets(const struct maglev *m, uint32_t *buckets)
 {
 	uint32_t i;
 
@@ -46,7 +48,8 @@ static void count_buckets(const struct maglev *m, uint32_t *buckets)
 	}
 }
 
-static void table_1_of_the_paper_comes_out(void **state)
+static void
+table_1_of_the_paper_comes_out(void **state)
 {
 	static const uint32_t permutation[] = {
 			3, 0, 4, 1, 5, 2, 6, 0, 2, 4, 6, 1, 3, 5, 3, 4, 5, 6, 0, 1, 2};
@@ -60,7 +63,8 @@ static void table_1_of_the_paper_comes_out(void **state)
 	assert_memory_equal(table, after, sizeof(after));
 }
 
-static void shares_follow_weights(void **state)
+static void
+shares_follow_weights(void **state)
 {
 	static const struct {
 		const char *name;
@@ -103,7 +107,8 @@ static void shares_follow_weights(void **state)
 	}
 }
 
-static void no_weight_gives_no_table(void **state)
+static void
+no_weight_gives_no_table(void **state)
 {
 	static const uint32_t none[] = {0};
 
@@ -111,7 +116,8 @@ static void no_weight_gives_no_table(void **state)
 	assert_null(maglev_build(NULL, 0, 4099));
 }
 
-static void the_order_of_entries_does_not_matter(void **state)
+static void
+the_order_of_entries_does_not_matter(void **state)
 {
 	static const uint32_t weights[] = {10, 30, 100};
 	struct maglev_entry *e = entries_of(weights, 3, 50);
@@ -129,8 +135,8 @@ static void the_order_of_entries_does_not_matter(void **state)
 }
 
 /* Share of the buckets of those that stay which moved all the same. */
-static double moved_needlessly(
-		const struct maglev *before, const struct maglev *after, uint32_t left)
+static double
+moved_needlessly(const struct maglev *before, const struct maglev *after, uint32_t left)
 {
 	uint32_t i, moved = 0, stayed = 0;
 
@@ -143,7 +149,8 @@ static double moved_needlessly(
 	return (double)moved / stayed;
 }
 
-static void one_that_leaves_hardly_moves_the_others(void **state)
+static void
+one_that_leaves_hardly_moves_the_others(void **state)
 {
 	static const struct {
 		uint32_t count, size, weight[3];
@@ -174,7 +181,8 @@ static void one_that_leaves_hardly_moves_the_others(void **state)
 	}
 }
 
-static double build_ms(const struct maglev_entry *e, uint32_t count, uint32_t size)
+static double
+build_ms(const struct maglev_entry *e, uint32_t count, uint32_t size)
 {
 	struct timespec begin, end;
 	struct maglev *m;
@@ -188,7 +196,8 @@ static double build_ms(const struct maglev_entry *e, uint32_t count, uint32_t si
 			(double)(end.tv_nsec - begin.tv_nsec) / 1e6;
 }
 
-static void building_is_quick_whatever_the_weights(void **state)
+static void
+building_is_quick_whatever_the_weights(void **state)
 {
 	static const struct {
 		uint32_t count, size, distinct, weight[3];
@@ -216,7 +225,8 @@ static void building_is_quick_whatever_the_weights(void **state)
 	}
 }
 
-static void sizes_are_prime_and_large_enough(void **state)
+static void
+sizes_are_prime_and_large_enough(void **state)
 {
 	uint32_t n, size, d;
 
@@ -231,7 +241,8 @@ static void sizes_are_prime_and_large_enough(void **state)
 	assert_int_equal(maglev_size(655), 65537);
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(table_1_of_the_paper_comes_out),
