@@ -464,9 +464,11 @@ collector_interval(const struct collector *c, uint32_t eid, enum leg leg, struct
 bool
 collector_leg_used(const struct collector *c, uint32_t eid, enum leg leg)
 {
-	const struct leg_state *s = eid < c->slot_count ? c->slot[eid].leg[leg] : NULL;
+	static const struct leg_counters none;
+	struct leg_counters told;
 
-	return s && memcmp(&s->previous, &s->base, sizeof(s->base)) != 0;
+	collector_leg(c, eid, leg, &told);
+	return memcmp(&told, &none, sizeof(none)) != 0;
 }
 
 void

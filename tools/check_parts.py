@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parts of tools/check: what each runs, what it needs first, and which may run side by side.
 
-    packages -> build-gcc -> unit, fuzz -> lab, lab-af_packet, lab-lcores, demo, bench, nic, lab-asan      (first lane)
-        |-----> lint -> build-clang -> asan -> tsan                                                      (second lane)
+    packages -> build-gcc -> unit, fuzz -> lab, lab-af_packet, lab-lcores, demo, bench, nic, lab-asan, publication (first)
+        |-----> lint -> build-clang -> asan -> tsan                                                           (second)
 
 The first lane has the CPUs, the second only idle time: the lab forwards on CPU 1 with deadlines of milliseconds.
 """
@@ -61,7 +61,7 @@ PARTS = [
     Part("unit", "unit tests", [meson_test("build", "--suite", "unit")], ("build-gcc",), counts_tests=True),
     Part("fuzz", "fuzz corpora as plain tests", [meson_test("build", "--suite", "fuzz")], ("build-gcc",),
          counts_tests=True),
-    Part("lab", "lab on net_af_xdp", [LAB], ("build-gcc",), counts_tests=True),
+    Part("lab", "lab on net_af_xdp", [LAB + ["--but", "publication"]], ("build-gcc",), counts_tests=True),
     Part("lab-af_packet", "lab on net_af_packet", [LAB + ["--pmd", "af_packet"]], ("build-gcc",), counts_tests=True),
     Part("lab-lcores", "lab with two lcores and queues", [LAB + ["--lcores", "2"]], ("build-gcc",), counts_tests=True),
     Part("demo", "the demo, quick", [["tools/demo", "--quick", "--report", "build/demo.json"]], ("build-gcc",)),
@@ -72,6 +72,9 @@ PARTS = [
          counts_tests=True),
     Part("lab-asan", "bad packets at the daemon under ASan and UBSan",
          [LAB + ["--build", "build-asan", "--only", "bad packets"]], ("asan",), env=SANITIZER_ENV, counts_tests=True),
+    # Last, when nothing else runs: microseconds until a core uses a new table.
+    Part("publication", "how soon a change is in force", [LAB + ["--only", "publication"]],
+         ("build-gcc", "build-clang", "asan", "tsan"), counts_tests=True),
     Part("lint", "house style", [["tools/lint"]], ("packages",), idle=True),
     Part("build-clang", "build with clang, warnings are errors", [["tools/build", "build-clang", "-Dwerror=true"]],
          ("packages",), idle=True, env={"CC": "clang"}),

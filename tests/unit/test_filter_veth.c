@@ -45,10 +45,11 @@ static const char configuration[] =
 		"fullnat, "
 		"endpoints: [{name: d1, address: 10.0.0.12}]}]\n";
 
+#define QUEUES "numrxqueues 2 numtxqueues 2"
+
 static const char *const commands[] = {
 		"ip link set lo up",
-		"ip link add usf0 numrxqueues 2 numtxqueues 2 type veth peer name usf1 numrxqueues "
-		"2 numtxqueues 2",
+		"ip link add usf0 " QUEUES " type veth peer name usf1 " QUEUES,
 		"sysctl -qw net.ipv6.conf.all.disable_ipv6=1",
 		"ip link set usf0 address 02:00:00:00:00:09 up",
 		"ip link set usf1 address 02:00:00:00:00:01 up",

@@ -77,7 +77,8 @@ def a_service_address_and_the_gateways_own_answer_ping(world):
     for address in (v4(SERVICE), v6(SERVICE), v4(PORT), v6(PORT)):
         world.c1.run("ping", "-c2", "-i0.2", "-W1", address)
         # Put together from fragments, and answered in fragments; once this brought the gateway down.
-        for size in ("3000", "9000"):
+        # (net_af_packet loses what it joins itself: docs/ports.md.)
+        for size in ("3000", "9000") if world.lab.pmd == "af_xdp" else ():
             world.c1.run("ping", "-c1", "-W2", "-s", size, address)
 
 
