@@ -554,6 +554,9 @@ track_is_reuse(const struct track *t, const struct track_packet *p)
 		return false;
 	if (t->state == FLOW_CLOSING)
 		return true;
+	/* Where replies bypass us, the server's FIN is not seen. */
+	if ((t->flags & ONE_WAY) && (t->flags & CLIENT_FIN))
+		return true;
 	return t->state == FLOW_HALF_OPEN && p->seq + extent(p) != t->tcp.client.next;
 }
 

@@ -176,6 +176,7 @@ class Gateway:
 
     def shift(self, service, endpoint, percent):
         self.api.post("/v1/shift", {"service": service, "endpoint": endpoint, "share": percent / 100})
+        self.wait_seen()
 
     def mirror(self, service, endpoint, percent, **more):
         self.api.post("/v1/mirror", {"service": service, "endpoint": endpoint, "share": percent / 100, **more})
