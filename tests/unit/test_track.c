@@ -585,6 +585,21 @@ one_way_flows_need_no_answer(void **state)
 	assert_int_equal(s.c.leg[LEG_SERVER].handshakes, 0);
 }
 
+/* The server's FIN is not seen where replies bypass the gateway. */
+static void
+a_syn_replaces_a_one_way_flow_that_its_client_closed(void **state)
+{
+	struct track_packet syn = {.protocol = IPPROTO_TCP, .tcp_flags = 0x02, .seq = 77};
+	struct script s = {.protocol = IPPROTO_TCP, .begun = true};
+
+	track_begin(&s.t, IPPROTO_TCP, false, now_of(&s), &s.c);
+	track_one_way(&s.t);
+	play(&s, ">S0 >A1/1 >A1:10/1");
+	assert_false(track_is_reuse(&s.t, &syn));
+	play(&s, ">FA11/50");
+	assert_true(track_is_reuse(&s.t, &syn));
+}
+
 static void
 copies_are_measured_on_their_own(void **state)
 {
@@ -690,6 +705,7 @@ main(void)
 			cmocka_unit_test(a_client_that_waits_is_reset_by_its_syns_ack),
 			cmocka_unit_test(timeouts_follow_the_state),
 			cmocka_unit_test(one_way_flows_need_no_answer),
+			cmocka_unit_test(a_syn_replaces_a_one_way_flow_that_its_client_closed),
 			cmocka_unit_test(copies_are_measured_on_their_own),
 			cmocka_unit_test(sums_hold_for_random_flows),
 	};

@@ -8,6 +8,7 @@
 
 import json
 import re
+import statistics
 import subprocess
 import time
 from pathlib import Path
@@ -22,7 +23,7 @@ SERVICES, ENDPOINTS = 1000, 100
 RATE = 100_000  # packets per second; the core then works about a third of its time
 BUSY = (0.2, 0.7)  # that share of its time, or the stream says nothing
 SHIFTS = 200  # in a round
-ROUNDS = 3  # that count: the core had its CPU
+ROUNDS = 5  # that count: the core had its CPU; the median one is judged, since a host can take a CPU away unseen
 WAITED_MAX = 0.005  # share of a round that the core waited for its CPU
 SEEN_P99_US = 100
 PORT = 9000
@@ -121,15 +122,12 @@ def a_shift_is_in_force_within_100_us_under_traffic_and_no_packet_is_lost(world)
     if len(counted) < ROUNDS:
         raise Skip("needs a CPU that nothing else uses: the forwarding core had to wait for its own in most rounds")
     _nothing_lost(world, sent, ends)
-    seen = {}
     for played in counted:
         assert BUSY[0] <= played.busy <= BUSY[1], f"the core worked {played.busy:.0%} of its time"
-        for us, n in played.seen.items():
-            seen[us] = seen.get(us, 0) + n
-    print("# " + json.dumps({"seen_us_p99": p99(seen), "busy": [round(r.busy, 2) for r in counted],
+        assert sum(played.seen.values()) >= 0.95 * SHIFTS, played.seen
+    print("# " + json.dumps({"seen_us_p99": [p99(r.seen) for r in counted], "busy": [round(r.busy, 2) for r in counted],
                              "build_us": [r.build_us for r in counted]}), flush=True)
-    assert sum(seen.values()) >= 0.95 * ROUNDS * SHIFTS, seen
-    assert p99(seen) * 1.25 <= SEEN_P99_US, sorted(seen.items())
+    assert statistics.median(p99(r.seen) for r in counted) * 1.25 <= SEEN_P99_US, [sorted(r.seen.items()) for r in counted]
 
 
 def _nothing_lost(world, sent, ends_before):
