@@ -125,6 +125,14 @@ active_of(const struct leg_counters *now)
 	return now->flows_new > now->flows_closed ? now->flows_new - now->flows_closed : 0;
 }
 
+static uint64_t
+waiting_of(const struct leg_counters *now)
+{
+	uint64_t ended = now->replies + now->unanswered;
+
+	return now->requests > ended ? now->requests - ended : 0;
+}
+
 static double
 ratio_or_nan(uint64_t part, uint64_t whole)
 {
@@ -152,11 +160,13 @@ collector_quantile(const struct histogram *h, double q)
 }
 
 static void
-interval_clear(struct leg_interval *interval, double seconds, uint64_t flows_active)
+interval_clear(struct leg_interval *interval, double seconds)
 {
 	*interval = (struct leg_interval){
+			.used = interval->used,
 			.seconds = seconds,
-			.flows_active = flows_active,
+			.flows_active = interval->flows_active,
+			.requests_waiting = interval->requests_waiting,
 			.handshake_p50 = NAN,
 			.handshake_p99 = NAN,
 			.reply_p50 = NAN,
@@ -211,7 +221,10 @@ leg_take(struct collector *c, uint32_t eid, enum leg leg, struct leg_state *s)
 
 	leg_now(c, eid, leg, &now);
 	words_subtract(&told, &now, &s->base, LEG_WORDS);
-	interval_clear(&s->interval, c->seconds, active_of(&told));
+	interval_clear(&s->interval, c->seconds);
+	s->interval.used = true;
+	s->interval.flows_active = active_of(&told);
+	s->interval.requests_waiting = waiting_of(&told);
 	words_subtract(&s->interval.delta, &now, &s->previous, LEG_WORDS);
 	handshake = histogram_take(c, eid, leg, HISTOGRAM_HANDSHAKE, s);
 	reply = histogram_take(c, eid, leg, HISTOGRAM_REPLY, s);
@@ -223,7 +236,7 @@ static void
 leg_rest(struct collector *c, struct leg_state *s)
 {
 	if (s)
-		interval_clear(&s->interval, c->seconds, s->interval.flows_active);
+		interval_clear(&s->interval, c->seconds);
 }
 
 static void
@@ -269,7 +282,7 @@ slot_take_over(struct slot *slot, uint64_t owner)
 			continue;
 		s->base = s->previous;
 		memset(s->total, 0, sizeof(s->total));
-		s->interval.flows_active = 0;
+		s->interval = (struct leg_interval){.used = true};
 	}
 	slot->owner = owner;
 }
@@ -455,10 +468,12 @@ collector_port_delta(const struct collector *c, uint32_t port, struct port_count
 void
 collector_interval(const struct collector *c, uint32_t eid, enum leg leg, struct leg_interval *out)
 {
-	if (eid < c->slot_count && c->slot[eid].leg[leg])
+	if (eid < c->slot_count && c->slot[eid].leg[leg]) {
 		*out = c->slot[eid].leg[leg]->interval;
-	else
-		interval_clear(out, c->seconds, 0);
+		return;
+	}
+	*out = (struct leg_interval){0};
+	interval_clear(out, c->seconds);
 }
 
 bool

@@ -33,9 +33,11 @@ void collector_port_delta(const struct collector *c, uint32_t port, struct port_
 
 /* One leg over the last whole interval of about a second. Times in microseconds; NAN where nothing was measured. */
 struct leg_interval {
+	bool used; /* anything was ever counted on the leg; else all below is 0 or NAN */
 	double seconds;
 	struct leg_counters delta;
 	uint64_t flows_active;
+	uint64_t requests_waiting; /* begun, and neither answered nor given up */
 	double handshake_p50, handshake_p99;
 	double reply_p50, reply_p90, reply_p99, reply_mean, reply_jitter;
 	double loss_to, loss_from; /* shares of segments, estimated from retransmissions and gaps */

@@ -16,6 +16,7 @@
 #include "flow_lister.h"
 #include "health.h"
 #include "kernel_port.h"
+#include "measure.h"
 #include "neighbour.h"
 #include "state_file.h"
 #include "telemetry.h"
@@ -84,6 +85,7 @@ on_tick(void *arg)
 	struct gateway *g = arg;
 
 	collector_tick(g->collector);
+	measurements_tick(g->measurements);
 	if (publish_run(g->publisher) < 0)
 		journal_add(g->journal, JOURNAL_ERR, "publish", NULL, NULL,
 				"no memory for a new table: the old one stays in force");
@@ -309,7 +311,8 @@ create_tables(struct gateway *g, struct config *config)
 		return rc;
 	g->publisher = publisher_create(g->dataplane, g->registry);
 	g->collector = collector_create(g);
-	if (!g->publisher || !g->collector)
+	g->measurements = measurements_create(g);
+	if (!g->publisher || !g->collector || !g->measurements)
 		return refuse(g, "no memory");
 	registry_set_active_flows(g->registry, collector_active_flows, g->collector);
 	restore(g);
@@ -406,6 +409,7 @@ gateway_stop(struct gateway *g)
 	kernel_ports_free(g->kernel_ports);
 	health_free(g->health);
 	neighbours_free(g->neighbours);
+	measurements_free(g->measurements);
 	collector_free(g->collector);
 	publisher_free(g->publisher);
 	devices_close(g); /* their rings hold buffers of the data plane's pools */

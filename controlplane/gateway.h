@@ -28,6 +28,7 @@ struct filter;
 struct flow_lister;
 struct health;
 struct kernel_ports;
+struct measurements;
 struct neighbours;
 
 struct gateway {
@@ -41,6 +42,7 @@ struct gateway {
 	struct kernel_ports *kernel_ports; /* kernel_port.h: gets what neither of them takes */
 	struct filter *filter; /* filter.h: XDP and tc programs of kernel-owned interfaces */
 	struct collector *collector; /* collect.h */
+	struct measurements *measurements; /* measure.h */
 	struct flow_lister *flows; /* flow_lister.h */
 	struct api *api; /* api.h */
 	struct device device[DATAPLANE_PORTS_MAX];

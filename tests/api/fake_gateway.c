@@ -11,6 +11,7 @@
 #include "filter.h"
 #include "health.h"
 #include "kernel_port.h"
+#include "measure.h"
 #include "neighbour.h"
 
 static struct fake *fake;
@@ -114,12 +115,16 @@ fake_create(const char *socket_path)
 	if (publish_run(f->g.publisher) < 0)
 		die("publish");
 	f->g.collector = collector_create(&f->g);
+	f->g.measurements = measurements_create(&f->g);
+	if (!f->g.collector || !f->g.measurements)
+		die("measurements");
 	return f;
 }
 
 void
 fake_free(struct fake *f)
 {
+	measurements_free(f->g.measurements);
 	collector_free(f->g.collector);
 	publisher_free(f->g.publisher);
 	registry_free(f->g.registry);

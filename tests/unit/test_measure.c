@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "measure.h"
+
+#include "collect.h"
+#include "fake_gateway.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct fake *f;
+
+static int
+setup(void **state)
+{
+	f = fake_create("/nonexistent");
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	fake_free(f);
+	return 0;
+}
+
+static struct leg_counters *
+leg_of(const char *service, const char *endpoint, enum leg leg)
+{
+	return &f->endpoint[0][fake_endpoint(f, service, endpoint)->eid].leg[leg];
+}
+
+static void
+tick(uint64_t now_ms)
+{
+	collector_tick_at(f->g.collector, now_ms);
+	measurements_tick(f->g.measurements);
+}
+
+static const double *
+values(const char *service, const char *endpoint, enum measure_side side)
+{
+	return measurements_values(f->g.measurements, fake_endpoint(f, service, endpoint), side);
+}
+
+static void
+an_endpoint_that_never_had_traffic_has_no_values(void **state)
+{
+	const double *v;
+	int i, side;
+
+	tick(1000);
+	tick(2000);
+	for (side = 0; side < MEASURE_SIDES; side++) {
+		v = values("web", "web1", (enum measure_side)side);
+		for (i = 0; i < METRICS_MAX; i++)
+			assert_true(isnan(v[i]));
+	}
+}
+
+static void
+rates_are_per_second_whatever_the_interval(void **state)
+{
+	struct leg_counters *c = leg_of("web", "web1", LEG_SERVER);
+	const double *v;
+
+	tick(1000);
+	c->packets_to = 1;
+	c->requests = 40;
+	c->replies = 30;
+	c->unanswered = 2;
+	c->flows_new = 10;
+	c->flows_closed = 4;
+	c->bytes_to = 1000;
+	c->bytes_from = 7000;
+	c->zero_windows_from = 6;
+	tick(3000);
+	v = values("web", "web1", MEASURE_SERVING);
+	assert_true(v[METRIC_requests] == 20 && v[METRIC_flows_new] == 5);
+	assert_true(v[METRIC_bytes] == 4000 && v[METRIC_zero_windows] == 3);
+	assert_true(v[METRIC_flows_active] == 6 && v[METRIC_waiting] == 8);
+}
+
+static void
+each_side_has_its_own_values(void **state)
+{
+	tick(1000);
+	fake_traffic(f);
+	tick(2000);
+	assert_true(values("dns", "dns1", MEASURE_SERVING)[METRIC_requests] == 200);
+	assert_true(isnan(values("dns", "dns1", MEASURE_COPIES)[METRIC_requests]));
+	assert_true(values("dns", "dns1s", MEASURE_COPIES)[METRIC_requests] == 200);
+	assert_true(isnan(values("dns", "dns1s", MEASURE_SERVING)[METRIC_requests]));
+	assert_true(values("dns", "dns1s", MEASURE_COPIES)[METRIC_reply_p99] > 190);
+}
+
+static void
+an_idle_second_has_rates_of_zero_and_no_times(void **state)
+{
+	const double *v;
+
+	tick(1000);
+	fake_traffic(f);
+	tick(2000);
+	tick(3000);
+	v = values("web", "web1", MEASURE_SERVING);
+	assert_true(v[METRIC_requests] == 0 && v[METRIC_bytes] == 0);
+	assert_true(v[METRIC_flows_active] == 120);
+	assert_true(isnan(v[METRIC_reply_p50]) && isnan(v[METRIC_errors]));
+	assert_true(isnan(v[METRIC_loss]));
+}
+
+static void
+errors_are_a_share_of_requests_and_connects(void **state)
+{
+	static const struct {
+		const char *name;
+		struct leg_counters add;
+		double want;
+	} cases[] = {
+			{"none", {.requests = 90, .handshakes = 10}, 0},
+			{"refused", {.requests = 0, .handshakes = 15, .connects_refused = 5}, 0.25},
+			{"no answer to SYN", {.requests = 6, .connects_unanswered = 2}, 0.25},
+			{"unanswered", {.requests = 100, .unanswered = 10}, 0.1},
+			{"begun in an earlier second", {.requests = 1, .unanswered = 10}, 1},
+			{"nothing at all", {.requests = 0}, NAN},
+	};
+	struct leg_counters *c = leg_of("web", "web1", LEG_SERVER);
+	uint64_t now = 1000;
+	double got;
+	size_t i;
+
+	tick(now);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		c->packets_to++;
+		c->requests += cases[i].add.requests;
+		c->handshakes += cases[i].add.handshakes;
+		c->connects_refused += cases[i].add.connects_refused;
+		c->connects_unanswered += cases[i].add.connects_unanswered;
+		c->unanswered += cases[i].add.unanswered;
+		tick(now += 1000);
+		got = values("web", "web1", MEASURE_SERVING)[METRIC_errors];
+		if (!(got == cases[i].want || (isnan(got) && isnan(cases[i].want))))
+			fail_msg("%s: %f", cases[i].name, got);
+	}
+}
+
+static void
+loss_is_a_share_of_both_ways(void **state)
+{
+	struct leg_counters *c = leg_of("web", "web1", LEG_SERVER);
+
+	tick(1000);
+	c->packets_to = 1;
+	c->segments_to = 100;
+	c->retransmitted_to = 4;
+	c->segments_from = 94;
+	c->gaps_from = 6;
+	tick(2000);
+	assert_true(values("web", "web1", MEASURE_SERVING)[METRIC_loss] == 0.05);
+}
+
+static void
+every_service_has_the_passive_metrics_first(void **state)
+{
+	const struct metric *m;
+	size_t count, i;
+
+	for (i = 0; i < registry_service_count(f->g.registry); i++) {
+		m = measurements_metrics(
+				f->g.measurements, registry_service_at(f->g.registry, i), &count);
+		assert_int_equal(count, METRIC_PASSIVE_COUNT);
+		assert_string_equal(m[METRIC_errors].name, "errors");
+		assert_false(m[METRIC_bytes].scraped);
+		assert_true(m[METRIC_loss].floor > 0);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			TEST(an_endpoint_that_never_had_traffic_has_no_values),
+			TEST(rates_are_per_second_whatever_the_interval),
+			TEST(each_side_has_its_own_values),
+			TEST(an_idle_second_has_rates_of_zero_and_no_times),
+			TEST(errors_are_a_share_of_requests_and_connects),
+			TEST(loss_is_a_share_of_both_ways),
+			TEST(every_service_has_the_passive_metrics_first),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
