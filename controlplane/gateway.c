@@ -15,6 +15,7 @@
 #include "filter.h"
 #include "flow_lister.h"
 #include "health.h"
+#include "history.h"
 #include "kernel_port.h"
 #include "measure.h"
 #include "neighbour.h"
@@ -309,6 +310,7 @@ create_tables(struct gateway *g, struct config *config)
 		rc = create_dataplane(g, config);
 	if (rc)
 		return rc;
+	g->history = history_create(g);
 	g->publisher = publisher_create(g->dataplane, g->registry);
 	g->collector = collector_create(g);
 	g->measurements = measurements_create(g);
@@ -411,6 +413,7 @@ gateway_stop(struct gateway *g)
 	neighbours_free(g->neighbours);
 	measurements_free(g->measurements);
 	collector_free(g->collector);
+	history_free(g->history); /* after all who have something to keep */
 	publisher_free(g->publisher);
 	devices_close(g); /* their rings hold buffers of the data plane's pools */
 	dataplane_free(g->dataplane);

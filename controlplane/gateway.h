@@ -27,6 +27,7 @@ struct collector;
 struct filter;
 struct flow_lister;
 struct health;
+struct history;
 struct kernel_ports;
 struct measurements;
 struct neighbours;
@@ -42,6 +43,7 @@ struct gateway {
 	struct kernel_ports *kernel_ports; /* kernel_port.h: gets what neither of them takes */
 	struct filter *filter; /* filter.h: XDP and tc programs of kernel-owned interfaces */
 	struct collector *collector; /* collect.h */
+	struct history *history; /* history.h; NULL: none is kept */
 	struct measurements *measurements; /* measure.h */
 	struct flow_lister *flows; /* flow_lister.h */
 	struct api *api; /* api.h */

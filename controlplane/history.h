@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is kept on disk: metrics, decisions, failures and the states of models, in one SQLite database that a thread of
- * its own writes. Everything here is called by the control thread and never waits: what the bounded queue cannot take
- * is dropped and counted. With `history: {file: ""}`, or after the database proved unusable, all calls do nothing.
+ * What is kept on disk: metrics, decisions, failures, statements and the states of models, in one SQLite database that
+ * a thread of its own writes and another reads (docs/history.md). Everything here is called by the control thread and
+ * never waits: what the bounded queue cannot take is dropped and counted. A NULL history, which is what there is with
+ * `history: {file: ""}`, is fine everywhere: nothing is kept, and nothing is found.
  */
 #pragma once
 
@@ -13,33 +14,83 @@
 
 struct gateway;
 struct history;
+struct history_series;
+struct history_ticket;
 
-struct history *history_create(
-		struct gateway *g); /* NULL when out of memory; a bad database is set aside */
-void history_free(struct history *h); /* writes what is queued */
+/* NULL if none is configured (errno 0), or when out of memory. A database that is damaged is set aside. Opens the file
+ * here and now, so before the loop runs. */
+struct history *history_create(struct gateway *g);
+void history_free(struct history *h); /* writes what is queued; NULL is fine */
 
-/* One sample of a series of an endpoint: `metric` as in predict/metric.h, or "risk_30s", "risk_60s", "risk_300s",
- * "shift". NAN is a gap. Called for every series each second. */
-void history_sample(struct history *h, const char *service, const char *endpoint,
-		const char *metric, uint64_t wall_ms, double value);
+/* The series of one metric of an endpoint: `metric` as in predict/metric.h, or "risk_30s", "risk_60s", "risk_300s",
+ * "shift". The same names give the same handle, also after a restart; it is valid until history_free. NULL if there is
+ * no history, or no room for one more. Looks names up (about 100 ns): keep the handle. */
+struct history_series *history_series(
+		struct history *h, const char *service, const char *endpoint, const char *metric);
 
-/* A decision or a failure with all that led to it, as JSON (reference not taken). `kind`: "decision", "failure",
- * "statement" ... */
+/* One sample, once a second for every series (some 10 ns). NAN is a gap; a NULL series is counted as dropped. */
+void history_sample(struct history *h, struct history_series *s, uint64_t wall_ms, double value);
+
+/* A decision or a failure with all that led to it, as JSON (reference not taken; written out here and now, so it may
+ * change afterwards). `kind`: "decision", "failure", "statement" ... `endpoint` and `service` may be "". */
 void history_record(struct history *h, const char *kind, const char *service, const char *endpoint,
-		uint64_t wall_ms, json_t *record);
+		uint64_t wall_ms, const json_t *record);
 
-/* The newest state of a model, kept by name ("anomaly/web/web1/reply_p99"), with the version of its layout. */
+/* The newest state of a model, kept by name ("anomaly/web/web1/reply_p99"), with the version of its layout; copied. */
 void history_model_save(struct history *h, const char *name, uint32_t version, const void *state,
 		size_t size);
-/* Read at start, before the thread runs: calls fn for every model kept. */
-void history_models(struct history *h,
+/* Calls fn for every model kept whose name begins with `name_prefix` ("": all). Reads the database here and now: only
+ * before the loop runs. What was saved since the start is not told. */
+void history_models(struct history *h, const char *name_prefix,
 		void (*fn)(void *arg, const char *name, uint32_t version, const void *state,
 				size_t size),
 		void *arg);
+/* Forgets those on disk and calls all listeners, who begin anew with theirs: understudyctl models reset. */
 void history_model_forget(struct history *h, const char *name_prefix);
+#define HISTORY_LISTENERS_MAX 8
+void history_model_listen(
+		struct history *h, void (*fn)(void *arg, const char *name_prefix), void *arg);
+
+/* Reading. The answer comes by a call of fn from the loop, never before the function returned; what it is given is only
+ * valid during the call. error: 0 or -errno (-ENOENT: no such series; -E2BIG: more than `points_max`). Everything
+ * written a second or more ago is in it. NULL, and no call, if there is no history or too much is asked at once. */
+
+/* One step of a series: of the samples within [time_ms, time_ms + step_ms). */
+struct history_point {
+	uint64_t time_ms; /* since 1970; a multiple of step_ms */
+	uint32_t count; /* of samples, > 0: steps without any are left out */
+	float min, max;
+	double mean;
+};
+
+struct history_query {
+	const char *service, *endpoint, *metric;
+	uint64_t from_ms, to_ms; /* to_ms is not in it */
+	uint32_t step_ms; /* a multiple of 1000; at least what is still kept of that time: 1 s, 10 s, 1 min */
+	size_t points_max;
+};
+struct history_ticket *history_query(struct history *h, const struct history_query *q,
+		void (*fn)(void *arg, int error, const struct history_point *point, size_t count),
+		void *arg);
+
+/* Array of {service, endpoint, metric, from_ms, to_ms}, of the names given, each of which may be "" for all. */
+struct history_ticket *history_list(struct history *h, const char *service, const char *endpoint,
+		void (*fn)(void *arg, int error, json_t *series), void *arg);
+
+/* Array of {time, kind, service, endpoint, record}, oldest first; the newest `max` of those since since_ms. `kind` ""
+ * for all. Reference not given. */
+struct history_ticket *history_records(struct history *h, const char *kind, uint64_t since_ms,
+		uint32_t max, void (*fn)(void *arg, int error, json_t *records), void *arg);
+
+/* The answer is not wanted any more: fn will not be called. Only before it was. */
+void history_cancel(struct history_ticket *t);
 
 struct history_stats {
-	bool usable;
-	uint64_t samples, records, dropped, bytes_on_disk;
+	bool usable; /* is written to */
+	uint64_t samples, records, models; /* taken since the start */
+	uint64_t dropped; /* samples, records and models that the queue had no room for */
+	uint64_t lost; /* that the disk did not take */
+	uint64_t bytes_on_disk;
+	uint32_t series; /* live */
 };
 void history_stats(const struct history *h, struct history_stats *out);
