@@ -10,7 +10,7 @@ _understudyctl_names() {
 _understudyctl() {
 	local current=${COMP_WORDS[COMP_CWORD]} command="" position=0 socket=() names i
 	local commands="status services endpoints flows lcores ports drops events explain neighbours config
-		shift mirror drain failover weight reload top"
+		shift mirror drain failover weight reload top backtest"
 	local arguments=()
 
 	for ((i = 1; i < COMP_CWORD; i++)); do

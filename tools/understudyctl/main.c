@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backtest.h"
 #include "command.h"
 #include "units.h"
 
@@ -35,6 +36,7 @@ static const struct command {
 	int args_min, args_max;
 	command_fn run;
 	const struct argp_option *options;
+	int (*alone)(int argc, char **argv); /* instead: parses its own line, asks no daemon */
 } commands[] = {
 		{"status", "", "How the gateway is", 0, 0, show_status, no_options},
 		{"services", "", "Services: states and rates", 0, 0, show_services, no_options},
@@ -72,6 +74,10 @@ static const struct command {
 		{"reload", "", "Read the configuration file again", 0, 0, change_reload,
 				no_options},
 		{"top", "", "A live display", 0, 0, top_run, no_options},
+		{.name = "backtest",
+				.args = "SUBCOMMAND ...",
+				.doc = "Run the models over files: anomaly, forecast, risk",
+				.alone = backtest_run},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -295,6 +301,10 @@ parse(int argc, char **argv, struct line *l)
 	struct argp command_argp = {.parser = parse_command_line, .children = global_child};
 
 	argp_parse(&main_argp, argc, argv, ARGP_IN_ORDER, NULL, l);
+	if (l->command->alone) {
+		free(help);
+		return;
+	}
 	refuse_negative(argc - l->command_at, argv + l->command_at);
 	snprintf(name, sizeof(name), "understudyctl %s", l->command->name);
 	doc = strdup(l->command->doc);
@@ -317,6 +327,8 @@ main(int argc, char **argv)
 	setlocale(LC_NUMERIC, "C"); /* 0.25 everywhere */
 	argp_err_exit_status = CLIENT_USAGE;
 	parse(argc, argv, &l);
+	if (l.command->alone)
+		return l.command->alone(argc - l.command_at, argv + l.command_at);
 	if (!l.socket_path || !*l.socket_path)
 		l.socket_path = CLIENT_SOCKET;
 	l.request.client = client_create(l.socket_path);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backtest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NAME_MAX_LENGTH 64
+
+static const struct subcommand {
+	const char *name, *doc;
+	int (*run)(int argc, char **argv);
+} subcommands[] = {
+		{"anomaly", "find what is strange in series", backtest_anomaly},
+};
+
+#define SUBCOMMAND_COUNT (sizeof(subcommands) / sizeof(subcommands[0]))
+
+static void
+print_usage(FILE *out)
+{
+	size_t i;
+
+	fputs("Usage: understudyctl backtest SUBCOMMAND [OPTION...]\n"
+	      "Runs the daemon's models over files; needs no daemon.\n\n",
+			out);
+	for (i = 0; i < SUBCOMMAND_COUNT; i++)
+		fprintf(out, "  %-10s%s\n", subcommands[i].name, subcommands[i].doc);
+	fputs("\nunderstudyctl backtest SUBCOMMAND --help tells its options.\n", out);
+}
+
+int
+backtest_failed(const struct backtest_error *error)
+{
+	fprintf(stderr, "understudyctl: %s\n", error->text);
+	return 1;
+}
+
+int
+backtest_run(int argc, char **argv)
+{
+	char name[NAME_MAX_LENGTH];
+	size_t i;
+
+	if (argc < 2) {
+		print_usage(stderr);
+		return 2;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-?")) {
+		print_usage(stdout);
+		return 0;
+	}
+	for (i = 0; i < SUBCOMMAND_COUNT; i++) {
+		if (strcmp(argv[1], subcommands[i].name))
+			continue;
+		snprintf(name, sizeof(name), "understudyctl backtest %s", subcommands[i].name);
+		argv[1] = name;
+		return subcommands[i].run(argc - 1, argv + 1);
+	}
+	fprintf(stderr, "understudyctl: no backtest of \"%s\"\n", argv[1]);
+	print_usage(stderr);
+	return 2;
+}

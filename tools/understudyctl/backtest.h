@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * understudyctl backtest: the models of the daemon over files, without a daemon. Each subcommand parses its own line
+ * (argv[0] is a name for messages, such as "understudyctl backtest anomaly") and returns an exit status: 0 done, 1 refused
+ * (bad data, unwritable output), 2 wrong usage.
+ */
+#pragma once
+
+#include "backtest_table.h"
+
+int backtest_anomaly(int argc, char **argv);
+
+/* The table: argv[0] is "backtest", argv[1] the subcommand. */
+int backtest_run(int argc, char **argv);
+
+/* "understudyctl: TEXT" on standard error; returns 1. */
+int backtest_failed(const struct backtest_error *error);
