@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "addr.h"
+#include "policy_config.h"
 #include "view.h"
 
 enum check_kind {
@@ -85,6 +86,8 @@ struct config_service {
 	bool adopt;
 	enum established_policy established;
 	enum down_policy down;
+	struct policy_objective objective;
+	struct policy_config policy;
 	struct config_cohort *cohort;
 	size_t cohort_count;
 	struct config_endpoint *endpoint;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_read.h"
 
+#include "config_policy.h"
 #include "config_scalar.h"
 
 #include <stdlib.h>
@@ -243,6 +244,8 @@ read_key(const struct key *key, struct yaml *node, void *base, struct complaints
 		read_list(key, node, base, c);
 	else if (key->type == KEY_GATEWAYS)
 		read_gateways(key, node, base, c);
+	else if (key->type == KEY_STEPS && node->kind == YAML_LIST)
+		config_policy_steps_read(key, node, base, c);
 	else if (key->type == KEY_TEMPLATE && is_kind(node, YAML_MAP, c))
 		read_template(key, node, c);
 	else if (key->type != KEY_TEMPLATE && is_kind(node, YAML_SCALAR, c))

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_scalar.h"
 
+#include "config_policy.h"
 #include "config_value.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -234,6 +236,42 @@ read_share(const struct key *key, struct yaml *node, void *base, struct complain
 }
 
 static void
+read_fraction(const struct key *key, struct yaml *node, void *base, struct complaints *c)
+{
+	double fraction = 0;
+	int err = value_fraction_parse(node->text, &fraction);
+
+	if (err == -EINVAL)
+		yaml_complain(c, node, "not a share; write a percentage such as 10%% or 0.5%%");
+	else if (err || fraction * 100 < (double)key->min || fraction * 100 > (double)key->max)
+		yaml_complain(c, node, "out of range; write %" PRIu64 "%% to %" PRIu64 "%%",
+				key->min, key->max);
+	else if (key->type == KEY_FRACTION)
+		memcpy(key_field(key, base), &fraction, sizeof(fraction));
+	else if (fabs(fraction * 1000 - round(fraction * 1000)) > 1e-6)
+		yaml_complain(c, node, "finer than a tenth of a percent; write one such as 99.9%%");
+	else
+		key_set_number(key, base, (uint64_t)(fraction * 1000 + 0.5));
+}
+
+static void
+read_real(const struct key *key, struct yaml *node, void *base, struct complaints *c)
+{
+	double value = 0;
+	int err = value_real_parse(node->text, &value);
+
+	if (err == -EINVAL)
+		yaml_complain(c, node, "not a number; write one such as 2 or 0.5");
+	else if (err || value < (double)key->min || value > (double)key->max)
+		yaml_complain(c, node,
+				"out of range; write %" PRIu64 " to %" PRIu64
+				", with up to six decimals",
+				key->min, key->max);
+	else
+		memcpy(key_field(key, base), &value, sizeof(value));
+}
+
+static void
 choices_format(const struct key_choice *choice, char *buf, size_t size)
 {
 	size_t n = 0;
@@ -339,6 +377,19 @@ scalar_read(const struct key *key, struct yaml *node, void *base, struct complai
 	case KEY_SHARE:
 		read_share(key, node, base, c);
 		break;
+	case KEY_FRACTION:
+	case KEY_PERMILLE:
+		read_fraction(key, node, base, c);
+		break;
+	case KEY_REAL:
+		read_real(key, node, base, c);
+		break;
+	case KEY_STEPS:
+		config_policy_steps_read(key, node, base, c);
+		break;
+	case KEY_RULE:
+		config_policy_rule_read(key, node, base, c);
+		break;
 	case KEY_CHOICE:
 		read_choice(key, node, base, c);
 		break;
@@ -432,6 +483,21 @@ scalar_print(const struct key *key, const void *base, FILE *out)
 	case KEY_SHARE:
 		fputs(value_share_format((uint32_t)key_number(key, base), value), out);
 		break;
+	case KEY_FRACTION:
+		fputs(value_fraction_format(*(const double *)key_field(key, base), value), out);
+		break;
+	case KEY_PERMILLE:
+		fputs(value_fraction_format((double)key_number(key, base) / 1000, value), out);
+		break;
+	case KEY_REAL:
+		fputs(value_real_format(*(const double *)key_field(key, base), value), out);
+		break;
+	case KEY_STEPS:
+		config_policy_steps_print(key_field(key, base), out);
+		break;
+	case KEY_RULE:
+		print_quoted(((const struct policy_rule *)key_field(key, base))->text, out);
+		break;
 	case KEY_CHOICE:
 		fputs(choice_format(key, base), out);
 		break;
@@ -500,6 +566,11 @@ scalar_equal(const struct key *key, const void *a, const void *b)
 	case KEY_US:
 	case KEY_MIB:
 	case KEY_SHARE:
+	case KEY_FRACTION:
+	case KEY_PERMILLE:
+	case KEY_REAL:
+	case KEY_STEPS:
+	case KEY_RULE:
 	case KEY_CHOICE:
 	case KEY_MAP:
 	case KEY_LIST:

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_schema.h"
 
+#include "config_policy.h"
+
 #include "dataplane.h"
 
 #include <netinet/in.h>
@@ -147,6 +149,10 @@ static const struct key service_keys[] = {
 				.fallback = "reset"},
 		{"mirror", KEY_TEMPLATE, .group = &mirror_group},
 		{"check", KEY_TEMPLATE, .group = &check_group},
+		{"objective", KEY_MAP, FIELD(struct config_service, objective),
+				.group = &config_objective_group},
+		{"policy", KEY_MAP, FIELD(struct config_service, policy),
+				.group = &config_policy_group},
 		{"cohorts", KEY_LIST, KEY_OMITTED,
 				LIST(struct config_service, cohort, cohort_count), .max = 1024,
 				.group = &cohort_group},

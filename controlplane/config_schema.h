@@ -23,6 +23,11 @@ enum key_type {
 	KEY_US,
 	KEY_MIB,
 	KEY_SHARE,
+	KEY_FRACTION, /* a percentage into a double, 0 to 1; min and max in percent */
+	KEY_PERMILLE, /* a percentage in tenths; min and max in percent */
+	KEY_REAL, /* a decimal number into a double */
+	KEY_STEPS, /* struct policy_steps: config_policy.c */
+	KEY_RULE, /* struct policy_rule: config_policy.c */
 	KEY_CHOICE,
 	KEY_RANGE, /* two uint16_t */
 	KEY_BYTES, /* uint8_t *, and a size_t at `count` */

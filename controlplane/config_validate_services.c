@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_validate.h"
 
+#include "config_policy.h"
+
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -274,6 +276,7 @@ validate_service(const struct validation *v, const struct config_service *s, str
 	}
 	validate_twins(v, s, node);
 	validate_weights(v, s, node);
+	validate_policy(v, s, node);
 }
 
 void

@@ -81,6 +81,20 @@ named_before(const struct config_endpoint *e, size_t shadow)
 	return false;
 }
 
+/* What takes the one down takes the other. */
+static void
+warn_of_shared_host(const struct walk *w, size_t endpoint, size_t shadow)
+{
+	const struct config_endpoint *e = &w->s->endpoint[endpoint],
+				     *other = &w->s->endpoint[shadow];
+
+	if (!ip_is_none(&e->addr) && ip_equal(&e->addr, &other->addr))
+		yaml_warn_key(w->v->complaints, w->list->child[endpoint], "shadows",
+				"shadow '%s' has the primary's own address: what takes the host "
+				"down takes both; name one on another host",
+				other->name);
+}
+
 static void
 validate_shadow_names(const struct walk *w, size_t endpoint)
 {
@@ -101,6 +115,8 @@ validate_shadow_names(const struct walk *w, size_t endpoint)
 		else if (named_before(e, i))
 			yaml_complain(w->v->complaints, list->child[i],
 					"stands there twice; remove one");
+		else
+			warn_of_shared_host(w, endpoint, find(w, e->shadow[i]));
 	}
 }
 

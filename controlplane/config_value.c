@@ -203,6 +203,72 @@ value_share_format(uint32_t share, char buf[VALUE_TEXT_SIZE])
 }
 
 int
+value_fraction_parse(const char *text, double *out)
+{
+	uint64_t billionths;
+	int err;
+
+	if (strcmp(text, "0") == 0) {
+		*out = 0;
+		return 0;
+	}
+	err = decimal_parse(&text, &billionths);
+	if (err)
+		return err;
+	if (strcmp(text, "%") != 0)
+		return -EINVAL;
+	if (billionths > 100 * 1000000000ull)
+		return -ERANGE;
+	*out = (double)billionths / 1e11;
+	return 0;
+}
+
+const char *
+value_fraction_format(double fraction, char buf[VALUE_TEXT_SIZE])
+{
+	double again;
+	int decimals;
+
+	for (decimals = 0; decimals <= 9; decimals++) {
+		snprintf(buf, VALUE_TEXT_SIZE, "%.*f%%", decimals, fraction * 100);
+		if (value_fraction_parse(buf, &again) == 0 && again == fraction)
+			break;
+	}
+	return buf;
+}
+
+int
+value_real_parse(const char *text, double *out)
+{
+	size_t whole = strspn(text, "0123456789"), decimals = 0;
+
+	if (text[whole] == '.') {
+		decimals = strspn(text + whole + 1, "0123456789");
+		if (decimals == 0)
+			return -EINVAL;
+	}
+	if (whole == 0 || text[whole + (decimals ? decimals + 1 : 0)] != '\0')
+		return -EINVAL;
+	if (whole > 10 || decimals > 6)
+		return -ERANGE;
+	*out = strtod(text, NULL);
+	return 0;
+}
+
+const char *
+value_real_format(double value, char buf[VALUE_TEXT_SIZE])
+{
+	int decimals;
+
+	for (decimals = 0; decimals <= 6; decimals++) {
+		snprintf(buf, VALUE_TEXT_SIZE, "%.*f", decimals, value);
+		if (strtod(buf, NULL) == value)
+			break;
+	}
+	return buf;
+}
+
+int
 value_range_parse(const char *text, uint16_t *first, uint16_t *last)
 {
 	uint64_t a, b;

@@ -23,6 +23,14 @@ const char *value_duration_format(uint64_t us, char buf[VALUE_TEXT_SIZE]);
 int value_share_parse(const char *text, uint32_t *share);
 const char *value_share_format(uint32_t share, char buf[VALUE_TEXT_SIZE]);
 
+/* "12.5%" or "0"; as 0.125, to a billionth of a percent. */
+int value_fraction_parse(const char *text, double *out);
+const char *value_fraction_format(double fraction, char buf[VALUE_TEXT_SIZE]);
+
+/* "2" or "0.25": at most six decimals, below ten billion. */
+int value_real_parse(const char *text, double *out);
+const char *value_real_format(double value, char buf[VALUE_TEXT_SIZE]);
+
 /* "80" or "5000-5010". */
 int value_range_parse(const char *text, uint16_t *first, uint16_t *last);
 const char *value_range_format(uint16_t first, uint16_t last, char buf[VALUE_TEXT_SIZE]);

@@ -152,6 +152,22 @@ write_endpoint(FILE *out, const struct shape *s, uint32_t i, bool shadow)
 }
 
 static void
+write_policy(FILE *out)
+{
+	fprintf(out, "    objective: {latency: %ums, quantile: %u.%u%%, errors: %u.%u%%}\n",
+			below(10000), 50 + below(50), below(10), below(100), below(1000));
+	fprintf(out, "    policy:\n      mode: observe\n      horizon: %s\n      enter: %u%%\n",
+			PICK("30s", "60s", "300s", "5m"), 50 + below(50));
+	fprintf(out, "      steps: %s\n      enter_n: %u\n      soak: %ums\n",
+			PICK("by_risk", "[100%]", "[0.5%, 7%, 100%]"), 1 + below(3), below(9999));
+	fprintf(out, "      verify: {latency_ratio: %u.%u, min_requests: %u}\n", 1 + below(9),
+			below(100), 1 + below(100));
+	if (chance(50))
+		fprintf(out, "      rules: [\"cpu > %u%%\", \"bytes < %u%s for 30s\"]\n",
+				below(100), below(1000), PICK("", "k", "M"));
+}
+
+static void
 write_service(FILE *out, uint32_t n)
 {
 	struct shape s = {.v6 = chance(50),
@@ -182,6 +198,8 @@ write_service(FILE *out, uint32_t n)
 	if (chance(30))
 		fprintf(out, "    cohorts: [{source: %s, side: primary}]\n",
 				s.v6 ? "\"fd00::/16\"" : "10.128.0.0/9");
+	if (chance(40))
+		write_policy(out);
 	fprintf(out, "    endpoints:\n");
 	for (i = 0; i < s.primaries; i++)
 		write_endpoint(out, &s, i, false);
