@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Streaming detector of what is strange in one series: eight views of it, each turned into a surprise (-ln of its
+ * probability, in nats) against that view's own past, averaged with weights. Causal, one pass, fixed memory, no knowledge
+ * of the range. Pure: no clock, I/O or allocation; the same samples give the same bits. docs/prediction-anomaly.md has
+ * the method, where its constants come from and what it scores.
+ *
+ * A state is plain data of its caller's, one per metric; settings are shared by all metrics of one cadence.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "anomaly_alarm.h"
+#include "anomaly_histogram.h"
+#include "anomaly_level.h"
+#include "anomaly_pattern.h"
+#include "anomaly_season.h"
+#include "anomaly_window.h"
+
+/* The views: X(name, weight, text). */
+#define ANOMALY_VIEW_LIST(X)                                      \
+	X(shift, 1, "its level left its long-run level")          \
+	X(rough, 1, "it varies more than before")                 \
+	X(still, 1, "it varies less than before")                 \
+	X(burst, 1, "its newest values vary more than before")    \
+	X(day, 1, "it is unlike other days at this time")         \
+	X(week, 1, "it is unlike other weeks at this hour")       \
+	X(drift, 1, "it has left its daily course for some time") \
+	X(course, 2, "its course is new")
+
+enum anomaly_view {
+#define X(name, weight, text) ANOMALY_##name,
+	ANOMALY_VIEW_LIST(X)
+#undef X
+	ANOMALY_VIEWS
+};
+
+struct anomaly_settings {
+	uint32_t learn; /* samples before the first alarm; the unit of its other times */
+	uint32_t memory; /* a view's past is halved when it holds so many samples */
+	struct anomaly_alarm_rule alarm;
+};
+
+struct anomaly {
+	struct anomaly_histogram past[ANOMALY_VIEWS];
+	struct anomaly_pattern pattern;
+	struct anomaly_season season;
+	struct anomaly_window window;
+	struct anomaly_level level;
+	double drift;
+	struct anomaly_alarm alarm;
+	float course; /* surprise of the last finished segment: holds until the next */
+	uint32_t n; /* samples learnt */
+};
+
+_Static_assert(sizeof(struct anomaly) <= 6144, "10,000 metrics in 64 MB");
+
+struct anomaly_result {
+	float score; /* mean surprise, nats, 0 to 20; 0 while too little was seen */
+	bool alarm;
+	enum anomaly_view cause; /* of the largest surprise; ANOMALY_VIEWS while score is 0 */
+	float surprise[ANOMALY_VIEWS]; /* nats */
+	float sd; /* how far the newest values' mean is from the long-run mean, in long-run standard deviations, with its sign */
+};
+
+/*
+ * The one rule by which settings follow from the seconds between samples (> 0) and the learning length in samples.
+ */
+void anomaly_settings_init(struct anomaly_settings *s, double cadence_s, uint32_t learn);
+
+void anomaly_init(struct anomaly *a, const struct anomaly_settings *s);
+
+/* One sample at `seconds` (UTC since the epoch, for time of day). A sample that is NAN, infinite or beyond 1e30 has no verdict (all of the result 0) and is not learnt. */
+struct anomaly_result anomaly_update(
+		struct anomaly *a, const struct anomaly_settings *s, double x, int64_t seconds);
+
+/* Begins to load a state that is updated next but one: states lie cold in memory. */
+void anomaly_prefetch(const struct anomaly *a);
+
+/* "its level left its long-run level" */
+const char *anomaly_view_text(enum anomaly_view view);
+
+/* To keep a state over a restart of the same version on the same machine. */
+#define ANOMALY_SAVED_SIZE (sizeof(struct anomaly) + 16)
+void anomaly_save(const struct anomaly *a, uint8_t out[ANOMALY_SAVED_SIZE]);
+/* -EINVAL: damaged; -EPROTO: of another version or of other settings. Nothing is changed then. */
+int anomaly_restore(
+		struct anomaly *a, const struct anomaly_settings *s, const void *in, size_t size);
