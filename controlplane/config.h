@@ -75,6 +75,13 @@ enum down_policy {
 	DOWN_KEEP, /* and left alone */
 };
 
+/* How a failure is told from the first bytes of a reply. */
+enum replies_kind {
+	REPLIES_NONE, /* not looked at */
+	REPLIES_HTTP, /* HTTP/1 status 5xx */
+	REPLIES_DNS, /* SERVFAIL, REFUSED */
+};
+
 struct config_service {
 	char *name; /* unique */
 	struct ip_addr addr;
@@ -86,6 +93,7 @@ struct config_service {
 	bool adopt;
 	enum established_policy established;
 	enum down_policy down;
+	enum replies_kind replies;
 	struct policy_objective objective;
 	struct policy_config policy;
 	struct config_cohort *cohort;

@@ -49,6 +49,12 @@ static const struct key_choice established[] = {
 };
 static const struct key_choice downs[] = {
 		{"reset", DOWN_RESET, NULL}, {"keep", DOWN_KEEP, NULL}, {NULL, 0, NULL}};
+static const struct key_choice replies[] = {
+		{"none", REPLIES_NONE, NULL},
+		{"http", REPLIES_HTTP, NULL},
+		{"dns", REPLIES_DNS, NULL},
+		{NULL, 0, NULL},
+};
 static const struct key_choice sides[] = {
 		{"primary", false, NULL}, {"shadow", true, NULL}, {NULL, 0, NULL}};
 static const struct key_choice checks[] = {
@@ -147,6 +153,8 @@ static const struct key service_keys[] = {
 				.choice = established, .fallback = "keep"},
 		{"down", KEY_CHOICE, FIELD(struct config_service, down), .choice = downs,
 				.fallback = "reset"},
+		{"replies", KEY_CHOICE, FIELD(struct config_service, replies), .choice = replies,
+				.fallback = "none"},
 		{"mirror", KEY_TEMPLATE, .group = &mirror_group},
 		{"check", KEY_TEMPLATE, .group = &check_group},
 		{"objective", KEY_MAP, FIELD(struct config_service, objective),

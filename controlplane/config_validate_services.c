@@ -46,6 +46,20 @@ validate_protocol(const struct validation *v, const struct config_service *s, st
 }
 
 static void
+validate_replies(const struct validation *v, const struct config_service *s, struct yaml *node)
+{
+	if (s->replies == REPLIES_NONE)
+		return;
+	if (s->forward == FORWARD_DSR_L2)
+		yaml_complain_key(v->complaints, node, "replies",
+				"is not possible with dsr-l2, where replies bypass the gateway; "
+				"remove it");
+	else if (s->replies == REPLIES_HTTP && s->protocol == IPPROTO_UDP)
+		yaml_complain_key(v->complaints, node, "replies",
+				"http is for TCP services; remove it");
+}
+
+static void
 validate_forward(const struct validation *v, const struct config_service *s, struct yaml *node)
 {
 	struct yaml *forward = yaml_child(node, "forward");
@@ -265,6 +279,7 @@ validate_service(const struct validation *v, const struct config_service *s, str
 
 	validate_address(v, s, node);
 	validate_protocol(v, s, node);
+	validate_replies(v, s, node);
 	validate_forward(v, s, node);
 	validate_cohorts(v, s, node);
 	validate_mirror_template(v, s, node);

@@ -47,7 +47,8 @@ share_or_nan(uint64_t part, uint64_t whole)
 static double
 errors(const struct leg_counters *d)
 {
-	uint64_t failed = d->connects_refused + d->connects_unanswered + d->unanswered;
+	uint64_t failed = d->connects_refused + d->connects_unanswered + d->unanswered +
+			d->replies_failed;
 	uint64_t begun = d->requests + d->handshakes + d->connects_refused + d->connects_unanswered;
 
 	return share_or_nan(failed, begun > failed ? begun : failed);

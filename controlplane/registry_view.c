@@ -345,6 +345,22 @@ fill_cohorts(struct view_service *v, const struct config_service *config)
 	}
 }
 
+static unsigned
+service_flags(const struct config_service *config)
+{
+	unsigned flags = 0;
+
+	if (config->per_request)
+		flags |= SERVICE_PER_REQUEST;
+	if (config->adopt)
+		flags |= SERVICE_ADOPT;
+	if (config->replies == REPLIES_HTTP)
+		flags |= SERVICE_REPLIES_HTTP;
+	if (config->replies == REPLIES_DNS)
+		flags |= SERVICE_REPLIES_DNS;
+	return flags;
+}
+
 static void
 fill_service(struct view_service *v, const struct service *s, const struct maglev *maglev)
 {
@@ -355,8 +371,7 @@ fill_service(struct view_service *v, const struct service *s, const struct magle
 	v->forward = (uint8_t)config->forward;
 	v->hash = (uint8_t)config->hash;
 	v->protocol = config->protocol;
-	v->flags = (uint8_t)((config->per_request ? SERVICE_PER_REQUEST : 0) |
-			(config->adopt ? SERVICE_ADOPT : 0));
+	v->flags = (uint8_t)service_flags(config);
 	v->addr = config->addr;
 	v->port_first = config->port_first;
 	v->port_last = config->port_last;

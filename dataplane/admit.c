@@ -184,6 +184,10 @@ flags_of(const struct candidate *c)
 		flags |= FLOW_IPV6;
 	if (c->service->flags & SERVICE_PER_REQUEST)
 		flags |= FLOW_PER_REQUEST;
+	if (c->service->flags & SERVICE_REPLIES_HTTP)
+		flags |= FLOW_REPLIES_HTTP;
+	if (c->service->flags & SERVICE_REPLIES_DNS)
+		flags |= FLOW_REPLIES_DNS;
 	if (c->service->forward == FORWARD_NAT)
 		flags |= FLOW_INDEXED_REVERSE;
 	if (c->service->forward == FORWARD_FULLNAT)

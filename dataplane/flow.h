@@ -61,7 +61,11 @@ enum flow_flag {
 	FLOW_WAS_MIRRORED = 1 << 5, /* at least one copy was made */
 	FLOW_DETACHED = 1 << 6, /* answered (per_request); kept for its shadows' answers alone */
 	FLOW_ADOPTED = 1 << 7, /* taken over in mid-stream */
+	FLOW_REPLIES_HTTP = 1 << 8, /* look for failures in the replies: answer.h */
+	FLOW_REPLIES_DNS = 1 << 9,
 };
+
+#define FLOW_REPLIES (FLOW_REPLIES_HTTP | FLOW_REPLIES_DNS)
 
 /* One direction. Forward: match client -> service, out local or client -> endpoint; reverse the other way. */
 struct flow_line {

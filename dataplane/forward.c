@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "answer.h"
 #include "lcore.h"
 #include "rewrite.h"
 
@@ -219,6 +220,15 @@ track_server(struct lcore *lc, struct burst *b, unsigned i, struct flow *f)
 	return news;
 }
 
+/* A reply that begins with this packet, of a service that says what its failures look like. */
+static void
+answer_look(struct lcore *lc, struct burst *b, unsigned i, const struct flow *f)
+{
+	if (answer_is_failure(frame_of(b->mbuf[i]), b->mbuf[i]->data_len, packet_of(b, i),
+			    f->forward.flags))
+		counter_add(&lc->endpoint[f->forward.eid].leg[LEG_SERVER].replies_failed, 1);
+}
+
 void
 forward_from_client(struct lcore *lc, struct burst *b, unsigned i, uint32_t number)
 {
@@ -273,6 +283,8 @@ forward_from_server(struct lcore *lc, struct burst *b, unsigned i, uint32_t numb
 	news = track_server(lc, b, i, f);
 	if (unlikely(news & TRACK_REFUSED))
 		lcore_event(lc, EVENT_REFUSED, 0, f->forward.eid);
+	if ((news & TRACK_ANSWER) && (f->forward.flags & FLOW_REPLIES))
+		answer_look(lc, b, i, f);
 	rewrite(lc, b, i, flow_ref(number, FLOW_REVERSE));
 	rewrite_mac(frame_of(m), f->reverse.client_mac, port->mac.b);
 	send_on(lc, b, i, f->reverse.client_port, port->mtu);

@@ -4,6 +4,7 @@
  * conversations. A copy always leaves from a local address and port, whatever the service's forwarding mode, so that
  * its answer comes back here and ends here. All legs of a flow use the same local port: the remote tells them apart.
  */
+#include "answer.h"
 #include "lcore.h"
 #include "rewrite.h"
 
@@ -163,7 +164,9 @@ mirror_reply(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint3
 
 		if (eid == ENDPOINT_NONE || !mirror_is_from(&key, f, view_endpoint(lc->view, eid)))
 			continue;
-		track_copy_reply(&f->track, n, m->pkt_len, lc->now, &lc->endpoint[eid]);
+		if (track_copy_reply(&f->track, n, m->pkt_len, lc->now, &lc->endpoint[eid]) &&
+				answer_is_failure(frame_of(m), m->data_len, p, f->forward.flags))
+			counter_add(&lc->endpoint[eid].leg[LEG_SHADOW].replies_failed, 1);
 		egress_end(lc, m, END_shadow_reply);
 		if ((f->forward.flags & FLOW_DETACHED) && !mirror_is_open(f))
 			flow_end(lc, number);

@@ -265,6 +265,14 @@ close_flow(struct track *t)
 	return TRACK_CLOSED;
 }
 
+/* The endpoint will say no more: what it did not answer it never will. */
+static void
+server_left(struct track *t, struct endpoint_counters *c)
+{
+	counter_add(&c->leg[LEG_SERVER].unanswered, t->open);
+	t->open = 0;
+}
+
 static unsigned
 fin(struct track *t, struct direction d)
 {
@@ -300,6 +308,8 @@ reset(struct track *t, struct direction d, const struct track_packet *p,
 	counter_add(&sender_leg(c, d)->resets_from, 1);
 	if (!reset_plausible(t, d, p))
 		return 0;
+	if (d.from_server)
+		server_left(t, c);
 	if (!d.from_server || !unanswered)
 		return close_flow(t);
 	counter_add(&c->leg[LEG_SERVER].connects_refused, 1);
@@ -392,20 +402,31 @@ meet_server(struct track *t, const struct track_packet *p, struct track_time now
 	t->flags |= SERVER_KNOWN;
 }
 
-static void
+static unsigned
 reply_end(struct track *t, struct track_time now, struct endpoint_counters *c)
 {
 	if (!t->open)
-		return;
+		return 0;
 	t->open = 0;
 	counter_add(&c->leg[LEG_SERVER].replies, 1);
 	reply_time_add(c, LEG_SERVER, now.us - t->request_us);
+	return TRACK_ANSWER;
+}
+
+static unsigned
+fin_from_server(struct track *t, struct endpoint_counters *c)
+{
+	if (!hole_in(t, downstream))
+		server_left(t, c);
+	return fin(t, downstream);
 }
 
 static unsigned
 tcp_from_server(struct track *t, const struct track_packet *p, struct track_time now,
 		struct endpoint_counters *c)
 {
+	unsigned news = 0;
+
 	if (p->tcp_flags & RST)
 		return reset(t, downstream, p, c);
 	if (!(t->flags & SERVER_KNOWN)) {
@@ -417,8 +438,8 @@ tcp_from_server(struct track *t, const struct track_packet *p, struct track_time
 	}
 	window(t, downstream, p, c);
 	if (sequence(t, downstream, p, c))
-		reply_end(t, now, c);
-	return p->tcp_flags & FIN ? fin(t, downstream) : 0;
+		news = reply_end(t, now, c);
+	return p->tcp_flags & FIN ? news | fin_from_server(t, c) : news;
 }
 
 /*
@@ -544,7 +565,9 @@ track_from_server(struct track *t, const struct track_packet *p, struct track_ti
 	if (p->protocol == IPPROTO_TCP)
 		return tcp_from_server(t, p, now, c);
 	t->state = FLOW_ANSWERED;
-	return exchange_reply(exchange_of(t), now, c, LEG_SERVER) && !t->open ? TRACK_REPLY : 0;
+	if (!exchange_reply(exchange_of(t), now, c, LEG_SERVER))
+		return 0;
+	return t->open ? TRACK_ANSWER : TRACK_ANSWER | TRACK_REPLY;
 }
 
 bool
@@ -594,7 +617,7 @@ track_copy_sent(struct track *t, unsigned n, uint32_t frame_len, struct track_ti
 	exchange_request(exchange_of_copy(t, n), now, t->flags & QUIET, l);
 }
 
-void
+bool
 track_copy_reply(struct track *t, unsigned n, uint32_t frame_len, struct track_time now,
 		struct endpoint_counters *c)
 {
@@ -602,7 +625,7 @@ track_copy_reply(struct track *t, unsigned n, uint32_t frame_len, struct track_t
 
 	counter_add(&l->packets_from, 1);
 	counter_add(&l->bytes_from, frame_len);
-	exchange_reply(exchange_of_copy(t, n), now, c, LEG_SHADOW);
+	return exchange_reply(exchange_of_copy(t, n), now, c, LEG_SHADOW);
 }
 
 void

@@ -65,6 +65,7 @@ enum track_news {
 	TRACK_REFUSED = 1 << 0, /* the endpoint answered the SYN with a reset */
 	TRACK_REPLY = 1 << 1, /* the last open UDP request is answered: a per_request flow may end */
 	TRACK_CLOSED = 1 << 2, /* the flow entered FLOW_CLOSING with this packet */
+	TRACK_ANSWER = 1 << 3, /* a request's reply begins with this packet */
 };
 
 struct track_time {
@@ -96,11 +97,11 @@ void track_end(struct track *t, uint8_t protocol, struct endpoint_counters *c);
 
 /* The copies of a UDP flow's requests to its n-th shadow (n < VIEW_SHADOWS_MAX), on LEG_SHADOW of `c`, the
  * shadow's own counters: begin when the flow starts to be mirrored there, sent for each copy, reply for each
- * answer that came back (and was swallowed), end when the flow ends or is mirrored there no more. */
+ * answer that came back (and was swallowed; true if it ended a request), end when the flow ends or is mirrored there no more. */
 void track_copy_begin(struct track *t, unsigned n, struct endpoint_counters *c);
 void track_copy_sent(struct track *t, unsigned n, uint32_t frame_len, struct track_time now,
 		struct endpoint_counters *c);
-void track_copy_reply(struct track *t, unsigned n, uint32_t frame_len, struct track_time now,
+bool track_copy_reply(struct track *t, unsigned n, uint32_t frame_len, struct track_time now,
 		struct endpoint_counters *c);
 void track_copy_end(struct track *t, unsigned n, struct endpoint_counters *c);
 

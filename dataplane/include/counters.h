@@ -140,7 +140,10 @@ enum leg {
 			"lost before the gateway")                                                 \
 	X(resets_from, "TCP resets from the far end")                                              \
 	X(zero_windows_from, "TCP segments from the far end that close its window")                \
-	X(unreachable, "ICMP unreachable about packets to the far end")
+	X(unreachable, "ICMP unreachable about packets to the far end")                            \
+	X(replies_failed,                                                                          \
+			"of replies, those that say that the server failed, where the service "    \
+			"says what they look like (replies)")
 
 struct leg_counters {
 #define X(name, text) uint64_t name;

@@ -111,6 +111,8 @@ enum hash_input {
 enum service_flag {
 	SERVICE_PER_REQUEST = 1 << 0, /* UDP: the flow ends with its answer */
 	SERVICE_ADOPT = 1 << 1, /* nat, dsr: take TCP flows over in mid-stream */
+	SERVICE_REPLIES_HTTP = 1 << 2, /* look for failures in the replies: answer.h */
+	SERVICE_REPLIES_DNS = 1 << 3,
 };
 
 struct view_service {

@@ -187,6 +187,10 @@ write_service(FILE *out, uint32_t n)
 			s.udp				      ? "per_request"
 					: s.forward[0] == 'f' ? "# adopt"
 							      : "adopt");
+	fprintf(out, "    replies: %s\n",
+			s.forward[0] == 'd'	? "none"
+					: s.udp ? PICK("none", "dns")
+						: PICK("http", "dns"));
 	if (!s.udp)
 		fprintf(out, "    established: %s\n    down: %s\n", PICK("keep", "reset_after"),
 				PICK("keep", "reset"));

@@ -126,6 +126,7 @@ errors_are_a_share_of_requests_and_connects(void **state)
 			{"refused", {.requests = 0, .handshakes = 15, .connects_refused = 5}, 0.25},
 			{"no answer to SYN", {.requests = 6, .connects_unanswered = 2}, 0.25},
 			{"unanswered", {.requests = 100, .unanswered = 10}, 0.1},
+			{"answered with an error", {.requests = 100, .replies_failed = 5}, 0.05},
 			{"begun in an earlier second", {.requests = 1, .unanswered = 10}, 1},
 			{"nothing at all", {.requests = 0}, NAN},
 	};
@@ -142,6 +143,7 @@ errors_are_a_share_of_requests_and_connects(void **state)
 		c->connects_refused += cases[i].add.connects_refused;
 		c->connects_unanswered += cases[i].add.connects_unanswered;
 		c->unanswered += cases[i].add.unanswered;
+		c->replies_failed += cases[i].add.replies_failed;
 		tick(now += 1000);
 		got = values("web", "web1", MEASURE_SERVING)[METRIC_errors];
 		if (!(got == cases[i].want || (isnan(got) && isnan(cases[i].want))))

@@ -329,6 +329,59 @@ scripts_count_what_they_must(void **state)
 }
 
 static void
+what_an_endpoint_that_left_did_not_answer_is_told_at_once(void **state)
+{
+	static const struct {
+		const char *name, *script;
+		uint64_t unanswered;
+	} cases[] = {
+			{"a reset", SHAKE ">A1:10/1 <R1", 1},
+			{"a guessed reset", SHAKE ">A1:10/1 <R-500000", 0},
+			{"a close", SHAKE ">A1:10/1 <FA1/11", 1},
+			{"a close with the reply", SHAKE ">A1:10/1 <FA1:5/11", 0},
+			{"a close that overtook the reply", SHAKE ">A1:10/1 <FA9/11", 0},
+			{"a reset of the client's", SHAKE ">A1:10/1 >R11", 0},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct script s = {.protocol = IPPROTO_TCP};
+
+		play(&s, cases[i].script);
+		if (s.c.leg[LEG_SERVER].unanswered != cases[i].unanswered)
+			fail_msg("%s: %lu", cases[i].name, s.c.leg[LEG_SERVER].unanswered);
+	}
+}
+
+static void
+the_packet_with_which_a_reply_begins_is_told(void **state)
+{
+	static const struct {
+		const char *name, *script;
+		uint8_t protocol;
+		bool answer;
+	} cases[] = {
+			{"its first segment", SHAKE ">A1:10/1 <A1:5/11", IPPROTO_TCP, true},
+			{"with a FIN", SHAKE ">A1:10/1 <FA1:5/11", IPPROTO_TCP, true},
+			{"its second", SHAKE ">A1:10/1 <A1:5/11 <A6:5/11", IPPROTO_TCP, false},
+			{"a bare ACK", SHAKE ">A1:10/1 <A1/11", IPPROTO_TCP, false},
+			{"a greeting", SHAKE "<A1:5/1", IPPROTO_TCP, false},
+			{"a datagram", "> <", IPPROTO_UDP, true},
+			{"one of two", "> > <", IPPROTO_UDP, true},
+			{"one that nobody asked for", "> < <", IPPROTO_UDP, false},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct script s = {.protocol = cases[i].protocol};
+
+		play(&s, cases[i].script);
+		if (!!(s.news & TRACK_ANSWER) != cases[i].answer)
+			fail_msg("%s", cases[i].name);
+	}
+}
+
+static void
 times_are_from_first_to_first(void **state)
 {
 	static const struct {
@@ -446,9 +499,9 @@ news_are_told_once(void **state)
 			{"one FIN", SHAKE "<FA1/1", IPPROTO_TCP, 0},
 			{"two FINs", SHAKE "<FA1/1 >FA1/2", IPPROTO_TCP, TRACK_CLOSED},
 			{"three FINs", SHAKE "<FA1/1 >FA1/2 >FA1/2", IPPROTO_TCP, 0},
-			{"an answer", ">: <:", IPPROTO_UDP, TRACK_REPLY},
-			{"one of two answers", ">: >: <:", IPPROTO_UDP, 0},
-			{"both answers", ">: >: <: <:", IPPROTO_UDP, TRACK_REPLY},
+			{"an answer", ">: <:", IPPROTO_UDP, TRACK_REPLY | TRACK_ANSWER},
+			{"one of two answers", ">: >: <:", IPPROTO_UDP, TRACK_ANSWER},
+			{"both answers", ">: >: <: <:", IPPROTO_UDP, TRACK_REPLY | TRACK_ANSWER},
 			{"more than was asked", ">: <: <:", IPPROTO_UDP, 0},
 	};
 	size_t i;
@@ -649,6 +702,15 @@ random_step(struct script *s)
 }
 
 static void
+random_copy_step(struct script *s, struct endpoint_counters *shadow)
+{
+	if (random() % 3)
+		track_copy_sent(&s->t, 0, 60, now_of(s), shadow);
+	else
+		track_copy_reply(&s->t, 0, 60, now_of(s), shadow);
+}
+
+static void
 sums_hold_for_random_flows(void **state)
 {
 	struct endpoint_counters shadow = {0};
@@ -667,8 +729,7 @@ sums_hold_for_random_flows(void **state)
 		for (j = (int)(random() % (i % 50 ? 40 : 2000)); j > 0; j--) {
 			random_step(&s);
 			if (s.protocol == IPPROTO_UDP && random() % 2)
-				(random() % 3 ? track_copy_sent : track_copy_reply)(
-						&s.t, 0, 60, now_of(&s), &shadow);
+				random_copy_step(&s, &shadow);
 			assert_int_equal(l->requests, l->replies + l->unanswered + s.t.open);
 			if (s.protocol == IPPROTO_UDP)
 				assert_int_equal(copy->requests,
@@ -696,6 +757,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(scripts_count_what_they_must),
+			cmocka_unit_test(what_an_endpoint_that_left_did_not_answer_is_told_at_once),
+			cmocka_unit_test(the_packet_with_which_a_reply_begins_is_told),
 			cmocka_unit_test(times_are_from_first_to_first),
 			cmocka_unit_test(datagrams_are_requests_and_replies),
 			cmocka_unit_test(more_open_requests_than_can_be_kept_are_given_up),

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "answer.h"
+
+#include "flow.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#define HTTP_LOOK 10 /* "HTTP/1.1 5" */
+#define DNS_HEADER 12
+#define DNS_TCP_LENGTH 2 /* RFC 1035, 4.2.2 */
+#define DNS_RESPONSE 0x80
+#define DNS_SERVFAIL 2
+#define DNS_REFUSED 5
+
+static bool
+http_failed(const uint8_t *data, uint32_t len)
+{
+	return len >= HTTP_LOOK && memcmp(data, "HTTP/1.", 7) == 0 && data[8] == ' ' &&
+			data[9] == '5';
+}
+
+static bool
+dns_failed(const uint8_t *data, uint32_t len, uint8_t protocol)
+{
+	uint32_t skip = protocol == IPPROTO_TCP ? DNS_TCP_LENGTH : 0;
+	uint8_t code;
+
+	if (len < skip + DNS_HEADER || !(data[skip + 2] & DNS_RESPONSE))
+		return false;
+	code = data[skip + 3] & 0x0f;
+	return code == DNS_SERVFAIL || code == DNS_REFUSED;
+}
+
+bool
+answer_is_failure(const uint8_t *frame, uint32_t len, const struct packet *p, unsigned flags)
+{
+	uint32_t room = p->payload < len ? len - p->payload : 0;
+	uint32_t n = p->payload_len < room ? p->payload_len : room;
+
+	if (flags & FLOW_REPLIES_HTTP)
+		return http_failed(frame + p->payload, n);
+	return (flags & FLOW_REPLIES_DNS) && dns_failed(frame + p->payload, n, p->protocol);
+}
