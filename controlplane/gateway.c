@@ -19,6 +19,7 @@
 #include "kernel_port.h"
 #include "measure.h"
 #include "neighbour.h"
+#include "predictor.h"
 #include "state_file.h"
 #include "telemetry.h"
 
@@ -87,6 +88,7 @@ on_tick(void *arg)
 
 	collector_tick(g->collector);
 	measurements_tick(g->measurements);
+	predictor_tick(g->predictor);
 	if (publish_run(g->publisher) < 0)
 		journal_add(g->journal, JOURNAL_ERR, "publish", NULL, NULL,
 				"no memory for a new table: the old one stays in force");
@@ -314,7 +316,8 @@ create_tables(struct gateway *g, struct config *config)
 	g->publisher = publisher_create(g->dataplane, g->registry);
 	g->collector = collector_create(g);
 	g->measurements = measurements_create(g);
-	if (!g->publisher || !g->collector || !g->measurements)
+	g->predictor = g->measurements ? predictor_create(g) : NULL;
+	if (!g->publisher || !g->collector || !g->measurements || !g->predictor)
 		return refuse(g, "no memory");
 	registry_set_active_flows(g->registry, collector_active_flows, g->collector);
 	restore(g);
@@ -411,6 +414,7 @@ gateway_stop(struct gateway *g)
 	kernel_ports_free(g->kernel_ports);
 	health_free(g->health);
 	neighbours_free(g->neighbours);
+	predictor_free(g->predictor);
 	measurements_free(g->measurements);
 	collector_free(g->collector);
 	history_free(g->history); /* after all who have something to keep */

@@ -31,6 +31,7 @@ struct history;
 struct kernel_ports;
 struct measurements;
 struct neighbours;
+struct predictor;
 
 struct gateway {
 	struct loop *loop;
@@ -45,6 +46,7 @@ struct gateway {
 	struct collector *collector; /* collect.h */
 	struct history *history; /* history.h; NULL: none is kept */
 	struct measurements *measurements; /* measure.h */
+	struct predictor *predictor; /* predictor.h */
 	struct flow_lister *flows; /* flow_lister.h */
 	struct api *api; /* api.h */
 	struct device device[DATAPLANE_PORTS_MAX];

@@ -13,6 +13,7 @@
 #include "kernel_port.h"
 #include "measure.h"
 #include "neighbour.h"
+#include "predictor.h"
 
 static struct fake *fake;
 static struct rte_rcu_qsbr *qsbr;
@@ -116,7 +117,8 @@ fake_create(const char *socket_path)
 		die("publish");
 	f->g.collector = collector_create(&f->g);
 	f->g.measurements = measurements_create(&f->g);
-	if (!f->g.collector || !f->g.measurements)
+	f->g.predictor = predictor_create(&f->g);
+	if (!f->g.collector || !f->g.measurements || !f->g.predictor)
 		die("measurements");
 	return f;
 }
@@ -124,6 +126,7 @@ fake_create(const char *socket_path)
 void
 fake_free(struct fake *f)
 {
+	predictor_free(f->g.predictor);
 	measurements_free(f->g.measurements);
 	collector_free(f->g.collector);
 	publisher_free(f->g.publisher);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of the risk model share: risk_feature.c, risk_outcome.c, risk.c. Nobody else includes it. */
+#pragma once
+
+#include "risk.h"
+#include "silence.h"
+#include "trend.h"
+
+#define RISK_PENDING 64 /* statements whose outcome is open: one every 5 s for 300 s */
+#define RISK_STATEMENT_S 5
+
+/* One metric of an endpoint. Own past and peers on the metric's scale (metric_scale). */
+struct risk_metric {
+	struct trend trend;
+	float mean, var; /* of its own past, over some 10 minutes, outliers clipped */
+	float z; /* deviation from it in standard deviations, over some 3 s; > 0 is worse */
+	float z_now; /* the same of the last value */
+	float peer_mean; /* usual distance to the peers' median */
+	float peer; /* distance beyond that, over some 3 s; > 0 is worse */
+	uint32_t seen, peers_seen;
+};
+
+/* What was said at a time, until its outcomes are known. */
+struct risk_pending {
+	uint64_t made_ms;
+	float said[RISK_HORIZONS], raw[RISK_HORIZONS];
+	uint8_t x[HAZARD_INTERVALS][HAZARD_FEATURES]; /* in 1/25 */
+	uint8_t known; /* horizons whose outcome is */
+	uint8_t used;
+};
+
+struct risk_endpoint {
+	uint32_t version, metric_count;
+	uint64_t layout; /* hash of the metrics' names */
+	uint64_t now_ms, statement_ms;
+	uint32_t seen; /* intervals with anything measured */
+	struct silence silence;
+	double phi;
+	float slow[2], replies[2], failed[2], tried[2]; /* of this interval and the one before */
+	double level; /* octaves beyond the objective, of the worse of slow and failed */
+	double level_share; /* the share itself over the allowed one, as counted */
+	uint16_t level_metric;
+	uint16_t own_metric, peer_metric, limit_metric, resource_metric, near_metric;
+	uint32_t bad_s, good_s; /* consecutive intervals beyond and within the objective */
+	bool failing, observed, alarmed;
+	uint64_t alarm_ms; /* since when the 60 s probability is at or above the threshold */
+	struct hazard_input x;
+	struct risk_pending pending[RISK_PENDING];
+	uint32_t pending_next;
+	struct risk_metric metric[];
+};
+
+/* risk_feature.c: updates the models of the metrics, and makes e->x. */
+void risk_feature_update(struct risk_endpoint *e, const struct risk_input *in);
+
+/* risk_outcome.c: is it failing now; what that says of earlier statements. Then, once the risk is known: a new one. */
+void risk_outcome_update(
+		struct risk_model *m, struct risk_endpoint *e, const struct risk_input *in);
+void risk_outcome_say(struct risk_model *m, struct risk_endpoint *e, const struct risk *r);
