@@ -126,10 +126,23 @@ measurements_tick(struct measurements *m)
  * Metrics of services
  */
 
+/* The quantiles that are measured are 50 % and 99 %: an objective in between is held against the slower. */
 static void
-service_init(struct service_metrics *out)
+objective_limits(const struct policy_objective *o, struct metric *metric)
+{
+	bool median = o->quantile_permille <= 500;
+
+	if (o->latency_us)
+		metric[median ? METRIC_reply_p50 : METRIC_reply_p99].limit = o->latency_us;
+	if (o->errors > 0)
+		metric[METRIC_errors].limit = o->errors;
+}
+
+static void
+service_init(struct service_metrics *out, const struct config_service *config)
 {
 	metric_passive_init(out->metric);
+	objective_limits(&config->objective, out->metric);
 	out->count = METRIC_PASSIVE_COUNT;
 }
 
@@ -145,7 +158,7 @@ services_build(struct measurements *m)
 	if (!service)
 		return;
 	for (i = 0; i < config->service_count; i++)
-		service_init(&service[i]);
+		service_init(&service[i], &config->service[i]);
 	free(m->service);
 	m->service = service;
 	m->service_count = config->service_count;

@@ -28,6 +28,12 @@ teardown(void **state)
 	return 0;
 }
 
+static bool
+same(double a, double b)
+{
+	return a == b || (isnan(a) && isnan(b));
+}
+
 static struct leg_counters *
 leg_of(const char *service, const char *endpoint, enum leg leg)
 {
@@ -146,7 +152,7 @@ errors_are_a_share_of_requests_and_connects(void **state)
 		c->replies_failed += cases[i].add.replies_failed;
 		tick(now += 1000);
 		got = values("web", "web1", MEASURE_SERVING)[METRIC_errors];
-		if (!(got == cases[i].want || (isnan(got) && isnan(cases[i].want))))
+		if (!same(got, cases[i].want))
 			fail_msg("%s: %f", cases[i].name, got);
 	}
 }
@@ -182,6 +188,41 @@ every_service_has_the_passive_metrics_first(void **state)
 	}
 }
 
+/* The fake's configuration gives no objective: the errors' default is all there is. */
+static void
+limits_follow_the_objective(void **state)
+{
+	struct service *s = registry_service_by_name(f->g.registry, "web");
+	static const struct {
+		const char *name;
+		struct policy_objective objective;
+		double p50, p99, errors;
+	} cases[] = {
+			{"none", {0, 990, 0}, NAN, NAN, NAN},
+			{"99 % within 20 ms", {20000, 990, 0.01}, NAN, 20000, 0.01},
+			{"99.9 % within 20 ms", {20000, 999, 0}, NAN, 20000, NAN},
+			{"95 % within 20 ms", {20000, 950, 0}, NAN, 20000, NAN},
+			{"the median within 5 ms", {5000, 500, 0}, 5000, NAN, NAN},
+	};
+	struct config_service *config = (struct config_service *)(uintptr_t)s->config;
+	struct policy_objective kept = config->objective;
+	struct measurements *m;
+	const struct metric *metric;
+	size_t i, count;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		config->objective = cases[i].objective;
+		m = measurements_create(&f->g);
+		metric = measurements_metrics(m, s, &count);
+		if (!same(metric[METRIC_reply_p50].limit, cases[i].p50) ||
+				!same(metric[METRIC_reply_p99].limit, cases[i].p99) ||
+				!same(metric[METRIC_errors].limit, cases[i].errors))
+			fail_msg("%s", cases[i].name);
+		measurements_free(m);
+	}
+	config->objective = kept;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -195,6 +236,7 @@ main(void)
 			TEST(errors_are_a_share_of_requests_and_connects),
 			TEST(loss_is_a_share_of_both_ways),
 			TEST(every_service_has_the_passive_metrics_first),
+			TEST(limits_follow_the_objective),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
