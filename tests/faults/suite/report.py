@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report: a row for each run, and what they come to. Runs of several seeds, and of several calls, add up."""
+
+import json
+import statistics
+from pathlib import Path
+
+
+class Report:
+    """The file is written after every trial: a call that was interrupted goes on where it ended."""
+
+    def __init__(self, path=None):
+        self.path = Path(path) if path else None
+        self.runs = []
+        if self.path and self.path.exists():
+            self.runs = json.loads(self.path.read_text())["runs"]
+
+    def has(self, fault, seed, arm):
+        return any((r["fault"], r["seed"], r["arm"]) == (fault, seed, arm) for r in self.runs)
+
+    def add(self, rows):
+        self.runs += rows
+        if self.path:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            new = self.path.with_suffix(".new")
+            new.write_text(json.dumps({"summary": self.summary(), "runs": self.runs}, indent=1) + "\n")
+            new.rename(self.path)
+
+    def by_arm(self, arm):
+        return {(r["fault"], r["seed"]): r for r in self.runs if r["arm"] == arm}
+
+    def summary(self):
+        """A degradation is a fault whose run with the controller off breached the objective."""
+        off = self.by_arm("off")
+        result = {}
+        for arm in ("predictor", "thresholds", "health_checks"):
+            rows = self.by_arm(arm)
+            if rows:
+                result[arm] = arm_summary(rows, off)
+        if off:
+            result["off"] = totals(off.values())
+        return result
+
+
+def in_time(row):
+    return row["shift_s"] is not None and (row["breach_s"] is None or row["shift_s"] < row["breach_s"])
+
+
+def totals(rows):
+    keys = ("requests", "failed", "slow")
+    return {f"{'failed_requests' if key == 'failed' else 'slow_requests' if key == 'slow' else key}{suffix}":
+            sum(r[f"{key}{suffix}"] for r in rows) for suffix in ("", "_long") for key in keys}
+
+
+def arm_summary(rows, off):
+    faults = {key: r for key, r in rows.items() if not r["control"] and key in off and off[key]["breach_s"] is not None}
+    good = [key for key, r in faults.items() if in_time(r)]
+    leads = [off[key]["breach_s"] - faults[key]["shift_s"] for key in good]
+    healthy = [r for r in rows.values() if r["fault"] == "healthy"]
+    controls = [r for r in rows.values() if r["control"] and r["fault"] != "healthy"]
+    minutes = sum(r["seconds"] for r in healthy) / 60
+    return {
+        "degradations": len(faults), "shifted_in_time": len(good),
+        "shifted_before_any_error": sum(r["shift_s"] is not None and (r["first_hurt_s"] is None or r["shift_s"] < r["first_hurt_s"])
+                                        for r in faults.values()),
+        "lead_s_median": round(statistics.median(leads), 1) if leads else None,
+        "false_shifts": sum(r["shift_episodes"] for r in healthy), "healthy_minutes": round(minutes, 1),
+        "early_shifts": sum(r["early_shifts"] for r in rows.values()),
+        "control_shifts": sum(r["shift_episodes"] for r in controls), **totals(rows.values()),
+    }
+
+
+def cell(value):
+    return "-" if value is None else f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def table(rows):
+    """Lines of a table, the first row its heading."""
+    texts = [[cell(v) for v in row] for row in rows]
+    widths = [max(len(row[i]) for row in texts) for i in range(len(texts[0]))]
+    return ["  ".join(t.ljust(w) if i == 0 else t.rjust(w) for i, (t, w) in enumerate(zip(row, widths))) for row in texts]
+
+
+def text(report):
+    rows = [("fault seed", "arm", "shift", "breach", "first", "failed", "slow", "long f", "long s", "p99 ms", "shifts")]
+    for r in report.runs:
+        rows.append((f"{r['fault']} {r['seed']}", r["arm"], r["shift_s"], r["breach_s"], r["first_hurt_s"], r["failed"],
+                     r["slow"], r["failed_long"], r["slow_long"], r["p99_ms"], r["shift_episodes"]))
+    lines = table(rows) + [""]
+    summary = report.summary()
+    if summary:
+        keys = list(dict.fromkeys(key for arm in summary.values() for key in arm))
+        lines += table([("", *summary), *[(key, *[arm.get(key) for arm in summary.values()]) for key in keys]])
+    return "\n".join(lines)
