@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from lab.hosts import Skip
-from suite import machine, report, stage
+from suite import machine, pictures, report, stage
 from suite.arms import ARMS
 from suite.faults import FAULTS
 from suite.trial import Trial
@@ -28,6 +28,7 @@ def parse():
     parser.add_argument("--record", metavar="DIR", type=Path, help="keep what was measured, each second, and every request")
     parser.add_argument("--healthy-minutes", type=float, default=10, metavar="N", help="length of the healthy trial (default 10)")
     parser.add_argument("--together", type=int, default=4, metavar="N", help="arms side by side (default 4)")
+    parser.add_argument("--draw", metavar="DIR", type=Path, help="draw the report's runs, and with --record one trial, and end")
     parser.add_argument("--list", action="store_true", help="name the faults and end")
     options = parser.parse_args()
     options.arms = options.arms.split(",")
@@ -40,6 +41,18 @@ def parse():
 def show_faults():
     for name, fault in FAULTS.items():
         print(f"{name:14}{fault.kind:8}{'control  ' if fault.control else 'fault    '}{fault.__doc__}")
+    return 0
+
+
+def draw(options):
+    """The picture of single requests is of the first --only, and the first --seed."""
+    result = report.Report(options.report)
+    options.draw.mkdir(parents=True, exist_ok=True)
+    pictures.leads(result, options.draw / "faults-leads.png")
+    if result.statements():
+        pictures.reliability(result.statements(), options.draw / "faults-statements.png")
+    if options.record and options.only:
+        pictures.requests(options.record, options.only[0], options.seed, options.draw / f"faults-{options.only[0]}.png")
     return 0
 
 
@@ -69,6 +82,8 @@ def main():
     options = parse()
     if options.list:
         return show_faults()
+    if options.draw:
+        return draw(options)
     signal.signal(signal.SIGTERM, interrupted)
     try:
         if os.geteuid() != 0:

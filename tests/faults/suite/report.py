@@ -5,6 +5,8 @@ import json
 import statistics
 from pathlib import Path
 
+from suite import statements
+
 
 class Report:
     """The file is written after every trial: a call that was interrupted goes on where it ended."""
@@ -23,11 +25,14 @@ class Report:
         if self.path:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             new = self.path.with_suffix(".new")
-            new.write_text(json.dumps({"summary": self.summary(), "runs": self.runs}, indent=1) + "\n")
+            new.write_text(as_json(self.summary(), self.runs))
             new.rename(self.path)
 
     def by_arm(self, arm):
         return {(r["fault"], r["seed"]): r for r in self.runs if r["arm"] == arm}
+
+    def statements(self):
+        return [pair for r in self.runs for pair in r.get("statements", [])]
 
     def summary(self):
         """A degradation is a fault whose run with the controller off breached the objective."""
@@ -39,7 +44,16 @@ class Report:
                 result[arm] = arm_summary(rows, off)
         if off:
             result["off"] = totals(off.values())
+        quality = statements.quality(self.statements())
+        if quality:
+            result["statements"] = quality
         return result
+
+
+def as_json(summary, runs):
+    """A line for each run."""
+    lines = ",\n".join("  " + json.dumps(row) for row in runs)
+    return f'{{"summary": {json.dumps(summary, indent=1)},\n "runs": [\n{lines}\n]}}\n'
 
 
 def in_time(row):

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 
 from lab.hosts import Lab, LabError
-from suite import judge, traffic, watch
+from suite import judge, statements, traffic, watch
 from suite.faults import FAULTS, random_of
 from suite.stage import Stage
 
@@ -105,7 +105,7 @@ class Run:
 
         def since(at):
             return None if at is None else round(at - times.begin, 2)
-        return {
+        row = {
             "fault": self.trial.name, "seed": self.trial.seed, "arm": self.arm, "control": self.trial.fault.control,
             "seconds": round(times.end, 1), "begin_s": round(times.begin, 1), "growth_s": round(times.growth, 1),
             "shift_s": since(shift), "breach_s": since(breach), "first_hurt_s": since(hurt),
@@ -113,6 +113,9 @@ class Run:
             "early_shifts": episodes([s for s in watcher.shifts if s[0] < times.begin]),
             "last_share": watcher.share.get("p1", 0), **judge.counts(requests), "watch_errors": watcher.errors[:3],
         }
+        if self.arm == "off":
+            row["statements"] = statements.of_run(row, watcher.risks)
+        return row
 
     def keep(self, stage, requests, watcher):
         directory = self.trial.options.record
@@ -123,6 +126,7 @@ class Run:
         for name, rows in watcher.records.items():
             watch.write_csv(directory / f"{name}.csv", rows)
         (directory / "run.json").write_text(json.dumps({**self.row, "shifts": watcher.shifts}, indent=1) + "\n")
+        (directory / "risk.json").write_text(json.dumps(watcher.reasons, indent=0) + "\n")
         (directory / "events.json").write_text(json.dumps(stage.events(), indent=0) + "\n")
         watch.write_csv(directory / "requests.csv", [
             {"begin": round(r.begin, 6), "latency": round(r.latency, 6), "outcome": r.outcome, "server": r.server,

@@ -21,6 +21,7 @@ class Watch:
         self.shifts = []  # (second, endpoint, share), whenever one changes
         self.records = {}  # endpoint -> rows, one a second
         self.risks = []  # (second, endpoint, probability of failure in 60 s)
+        self.reasons = []  # the same with all horizons, and why
         self.errors = []
         self.share = {}
         self.sources = {name: Source(existing_machine(s.machine.name, s.lab.directory), s.panel)
@@ -40,6 +41,7 @@ class Watch:
                 if full:
                     recorded = time.monotonic()
                     self.record(now, rows)
+                    # self.ask_risk(now)
             except (OSError, LabError, KeyError, ValueError) as error:
                 if len(self.errors) < 20:
                     self.errors.append(f"{time.monotonic() - self.begin:.1f} s: {error!r}")
@@ -50,6 +52,13 @@ class Watch:
             if share != self.share.get(name, 0):
                 self.share[name] = share
                 self.shifts.append((round(now, 2), name, share))
+
+    def ask_risk(self, now):
+        for row in self.stage.gateway.api.get("/v1/risk")["endpoints"]:
+            risk = row["risk"] if "risk" in row else row
+            if risk and risk.get("probability"):
+                self.risks.append((round(now, 2), row["endpoint"], risk["probability"]["60"]))
+                self.reasons.append((round(now, 2), row["endpoint"], risk["probability"], risk.get("state"), risk.get("why")))
 
     def record(self, now, rows):
         for row in rows:
