@@ -5,6 +5,8 @@
 #include <string.h>
 
 #define CLIP 1e-4 /* of raw probabilities: a model's 0 must not weigh like a proof */
+#define KNOT_PRIOR 30 /* weight of outcomes that a knot's start is worth */
+#define KNOT_SHARE 4 /* of all knots' outcomes that the memory holds, those next to one */
 #define SLOPE_MIN 0.05 /* of a and b: keeps the map monotone and the logit's order visible */
 
 double
@@ -87,18 +89,19 @@ calibration_report(const struct calibration_score *s, struct calibration_report 
 void
 calibration_map_init(struct calibration_map *m, double prior_sd, double memory)
 {
+	static const double identity[3] = {1, 1, 0};
 	size_t i;
 
-	memset(m, 0, sizeof(*m));
-	m->mean[0] = m->mean[1] = 1;
-	m->prior = 1 / (prior_sd * prior_sd);
-	m->memory = memory;
-	for (i = 0; i < 3; i++)
-		m->precision[i][i] = m->prior;
+	regression_init(&m->logistic, 3, identity, prior_sd);
+	m->logistic.memory = memory;
+	for (i = 0; i <= CALIBRATION_BINS; i++) {
+		m->knot[i] = (double)i / CALIBRATION_BINS;
+		m->knot_seen[i] = 0;
+	}
 }
 
 static void
-features(double raw, double x[3])
+inputs(double raw, double x[3])
 {
 	double p = fmin(fmax(raw, CLIP), 1 - CLIP);
 
@@ -107,121 +110,95 @@ features(double raw, double x[3])
 	x[2] = 1;
 }
 
-static double
-dot(const double a[3], const double b[3])
+static size_t
+knot_below(double q)
 {
-	return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+	size_t i = (size_t)(q * CALIBRATION_BINS);
+
+	return i < CALIBRATION_BINS ? i : CALIBRATION_BINS - 1;
+}
+
+/* `part`: how far q is from the knot below to the one above. */
+static double
+between_knots(const struct calibration_map *m, double q, double *part)
+{
+	size_t i = knot_below(q);
+
+	*part = q * CALIBRATION_BINS - (double)i;
+	return fmin((1 - *part) * m->knot[i] + *part * m->knot[i + 1], 1);
 }
 
 double
 calibration_map_apply(const struct calibration_map *m, double raw)
 {
-	double x[3];
+	double x[3], part;
 
 	if (!(raw >= 0 && raw <= 1))
 		return NAN;
-	features(raw, x);
-	return 1 / (1 + exp(-dot(m->mean, x)));
+	inputs(raw, x);
+	return between_knots(m, regression_probability(&m->logistic, x), &part);
 }
 
-/* precision * out = x, by Cholesky: the precision is symmetric and positive definite. */
+/* The outcome moves the two knots around the statement, each by its part; the others are pushed where they would
+ * cross. The ends stay: what is rare keeps its scale. */
 static void
-solve(double precision[3][3], const double x[3], double out[3])
+learn_knots(struct calibration_map *m, double q, bool came_true, double weight)
 {
-	double l00 = sqrt(precision[0][0]);
-	double l10 = precision[1][0] / l00, l20 = precision[2][0] / l00;
-	double l11 = sqrt(precision[1][1] - l10 * l10);
-	double l21 = (precision[2][1] - l20 * l10) / l11;
-	double l22 = sqrt(precision[2][2] - l20 * l20 - l21 * l21);
-	double y[3];
+	double part, part_of, rate, error;
+	size_t i = knot_below(q), k;
 
-	y[0] = x[0] / l00;
-	y[1] = (x[1] - l10 * y[0]) / l11;
-	y[2] = (x[2] - l20 * y[0] - l21 * y[1]) / l22;
-	out[2] = y[2] / l22;
-	out[1] = (y[1] - l21 * out[2]) / l11;
-	out[0] = (y[0] - l10 * out[1] - l20 * out[2]) / l00;
-}
-
-/* The belief fades to the start at the same rate in mean and precision. */
-static void
-fade(struct calibration_map *m, double weight)
-{
-	static const double identity[3] = {1, 1, 0};
-	double keep = exp(-weight / m->memory), pull[3], move[3];
-	size_t i, j;
-
-	for (i = 0; i < 3; i++) {
-		pull[i] = (1 - keep) * m->prior * (identity[i] - m->mean[i]);
-		for (j = 0; j < 3; j++)
-			m->precision[i][j] *= keep;
-		m->precision[i][i] += (1 - keep) * m->prior;
+	error = came_true - between_knots(m, q, &part);
+	for (k = i; k <= i + 1; k++) {
+		part_of = k == i ? 1 - part : part;
+		m->knot_seen[k] += part_of * weight;
+		rate = fmin(weight * part_of / (m->knot_seen[k] + KNOT_PRIOR), 0.5);
+		rate = fmax(rate, fmin(weight * part_of / m->logistic.memory * KNOT_SHARE, 0.5));
+		m->knot[k] += rate * error;
 	}
-	solve(m->precision, pull, move);
-	for (i = 0; i < 3; i++)
-		m->mean[i] += move[i];
+	m->knot[0] = 0;
+	m->knot[CALIBRATION_BINS] = 1;
+	for (k = i + 1; k-- > 1;)
+		m->knot[k] = fmax(fmin(m->knot[k], m->knot[k + 1]), 0);
+	for (k = i + 1; k < CALIBRATION_BINS; k++)
+		m->knot[k] = fmin(fmax(m->knot[k], m->knot[k - 1]), 1);
 }
 
-/* The most likely belief under a slope of at least SLOPE_MIN: the others follow by their correlation with it. */
+/* Lifting the second slope can push the first below again: then both rest at the edge. */
 static void
-keep_monotone(struct calibration_map *m)
+keep_monotone(struct regression *r)
 {
-	double unit[3], column[3];
-	size_t i, slope;
-
-	for (slope = 0; slope < 2; slope++) {
-		if (m->mean[slope] >= SLOPE_MIN)
-			continue;
-		memset(unit, 0, sizeof(unit));
-		unit[slope] = 1;
-		solve(m->precision, unit, column);
-		unit[slope] = (SLOPE_MIN - m->mean[slope]) / column[slope];
-		for (i = 0; i < 3; i++)
-			m->mean[i] += unit[slope] * column[i];
-	}
-	/* Lifting the second can push the first below again: then both rest at the edge. */
-	m->mean[0] = fmax(m->mean[0], SLOPE_MIN);
-	m->mean[1] = fmax(m->mean[1], SLOPE_MIN);
+	regression_lift(r, 0, SLOPE_MIN);
+	regression_lift(r, 1, SLOPE_MIN);
+	r->mean[0] = fmax(r->mean[0], SLOPE_MIN);
+	r->mean[1] = fmax(r->mean[1], SLOPE_MIN);
 }
 
 void
 calibration_map_learn(struct calibration_map *m, double raw, bool came_true, double weight)
 {
-	double x[3], step[3], q, certainty;
-	size_t i, j;
+	double x[3];
 
 	if (!usable(raw, weight))
 		return;
-	fade(m, weight);
-	features(raw, x);
-	q = calibration_map_apply(m, raw);
-	/* The curvature at the middle of the step bounds it where the model was sure and wrong. */
-	certainty = weight * fmax(q * (1 - q), 0.25 * fabs(came_true - q));
-	for (i = 0; i < 3; i++) {
-		for (j = 0; j < 3; j++)
-			m->precision[i][j] += certainty * x[i] * x[j];
-	}
-	solve(m->precision, x, step);
-	for (i = 0; i < 3; i++)
-		m->mean[i] += step[i] * weight * (came_true - q);
-	m->learnt += weight;
-	keep_monotone(m);
+	inputs(raw, x);
+	learn_knots(m, regression_probability(&m->logistic, x), came_true, weight);
+	regression_learn_outcome(&m->logistic, x, came_true, weight);
+	keep_monotone(&m->logistic);
 }
 
 bool
 calibration_map_valid(const struct calibration_map *m)
 {
-	double e[3] = {1, 1, 1}, out[3], copy[3][3];
+	const struct regression *r = &m->logistic;
 	size_t i;
 
-	memcpy(copy, m->precision, sizeof(copy));
-	solve(copy, e, out);
-	for (i = 0; i < 3; i++) {
-		if (!isfinite(m->mean[i]) || !isfinite(out[i]))
+	for (i = 0; i <= CALIBRATION_BINS; i++) {
+		if (!(m->knot[i] >= 0 && m->knot[i] <= 1 && m->knot_seen[i] >= 0) ||
+				(i > 0 && m->knot[i] < m->knot[i - 1]))
 			return false;
 	}
-	return m->mean[0] >= SLOPE_MIN && m->mean[1] >= SLOPE_MIN && m->prior > 0 &&
-			m->memory > 0 && m->learnt >= 0 && isfinite(m->prior);
+	return regression_valid(r) && r->inputs == 3 && r->mean[0] >= SLOPE_MIN &&
+			r->mean[1] >= SLOPE_MIN;
 }
 
 bool

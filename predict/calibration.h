@@ -9,6 +9,8 @@
  */
 #pragma once
 
+#include "regression.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,20 +54,18 @@ void calibration_report(const struct calibration_score *s, struct calibration_re
 
 /*
  * Beta calibration (Kull, Silva Filho, Flach 2017): logit(q) = a ln(p) - b ln(1 - p) + c with a, b > 0, which is
- * monotone and the identity at a = b = 1, c = 0. The three are the mean of a Gaussian belief that starts at the
- * identity and is updated by each outcome with one Newton step (the extended Kalman filter of a logistic
- * observation); what is old fades back to the start.
+ * monotone and the identity at a = b = 1, c = 0. The three are learnt online (regression.h) from the identity on; what is
+ * old fades back to it. What this shape cannot follow a line through eleven knots does, each the average of what came
+ * of statements next to it (an isotonic regression of bounded memory), from the identity on as well.
  */
 struct calibration_map {
-	double mean[3]; /* a, b, c */
-	double precision[3][3];
-	double prior; /* precision of the start, per parameter */
-	double memory; /* weight after which an outcome counts for 1 / e */
-	double learnt; /* weight of the outcomes seen */
+	struct regression logistic; /* of ln(p), -ln(1 - p), 1: weights a, b, c */
+	double knot[CALIBRATION_BINS + 1]; /* what 0, 0.1 .. 1 of the logistic mean; never falls */
+	double knot_seen[CALIBRATION_BINS + 1]; /* weight of the outcomes next to it */
 };
 
-/* `prior_sd`: how far a, b and c may be from the identity by the first belief (0.3 is strong, 1 weak). `memory` as
- * above: 1000 suits. */
+/* `prior_sd`: how far a, b and c may be from the identity by the first belief (0.3 is strong, 1 weak). `memory`: weight
+ * after which an outcome counts for 1 / e; 1000 suits. */
 void calibration_map_init(struct calibration_map *m, double prior_sd, double memory);
 
 /* Raw to calibrated, 0 to 1; NAN for NAN. Monotone in `raw`. */
