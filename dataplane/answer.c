@@ -2,6 +2,7 @@
 #include "answer.h"
 
 #include "flow.h"
+#include "hash.h"
 
 #include <netinet/in.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #define DNS_RESPONSE 0x80
 #define DNS_SERVFAIL 2
 #define DNS_REFUSED 5
+#define DIGEST_SEED 1 /* of no secret: a server that wants to be taken for another can copy it */
 
 static bool
 http_failed(const uint8_t *data, uint32_t len)
@@ -32,13 +34,34 @@ dns_failed(const uint8_t *data, uint32_t len, uint8_t protocol)
 	return code == DNS_SERVFAIL || code == DNS_REFUSED;
 }
 
+static uint32_t
+payload_here(uint32_t len, const struct packet *p)
+{
+	uint32_t room = p->payload < len ? len - p->payload : 0;
+
+	return p->payload_len < room ? p->payload_len : room;
+}
+
 bool
 answer_is_failure(const uint8_t *frame, uint32_t len, const struct packet *p, unsigned flags)
 {
-	uint32_t room = p->payload < len ? len - p->payload : 0;
-	uint32_t n = p->payload_len < room ? p->payload_len : room;
+	uint32_t n = payload_here(len, p);
 
 	if (flags & FLOW_REPLIES_HTTP)
 		return http_failed(frame + p->payload, n);
 	return (flags & FLOW_REPLIES_DNS) && dns_failed(frame + p->payload, n, p->protocol);
+}
+
+uint16_t
+answer_digest(const uint8_t *frame, uint32_t len, const struct packet *p)
+{
+	uint32_t i, n = payload_here(len, p);
+	const uint8_t *data = frame + p->payload;
+	uint64_t word, digest = hash_key(DIGEST_SEED, n);
+
+	for (i = 0; i + sizeof(word) <= n; i += sizeof(word))
+		digest = hash_fold(digest ^ hash_load64(data + i), HASH_GOLDEN);
+	word = 0;
+	memcpy(&word, data + i, n - i);
+	return (uint16_t)(hash_avalanche(digest ^ word) >> 48);
 }

@@ -285,6 +285,8 @@ forward_from_server(struct lcore *lc, struct burst *b, unsigned i, uint32_t numb
 		lcore_event(lc, EVENT_REFUSED, 0, f->forward.eid);
 	if ((news & TRACK_ANSWER) && (f->forward.flags & FLOW_REPLIES))
 		answer_look(lc, b, i, f);
+	if ((news & TRACK_ANSWER) && unlikely(f->forward.flags & FLOW_WAS_MIRRORED))
+		mirror_answered(lc, m, packet_of(b, i), f);
 	rewrite(lc, b, i, flow_ref(number, FLOW_REVERSE));
 	rewrite_mac(frame_of(m), f->reverse.client_mac, port->mac.b);
 	send_on(lc, b, i, f->reverse.client_port, port->mtu);

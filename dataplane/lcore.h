@@ -158,6 +158,8 @@ bool mirror_is_from(const struct flow_key *key, const struct flow *f,
 		const struct view_endpoint *shadow);
 bool mirror_is_open(const struct flow *f);
 /* A packet to the local port of a flow that is not from its endpoint: a shadow's answer? Consumes it then. */
+/* The primary answered a flow that is or was mirrored. */
+void mirror_answered(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, struct flow *f);
 bool mirror_reply(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t flow);
 
 /* icmp_flow.c: an ICMP error about a packet of some flow. Consumes it. */

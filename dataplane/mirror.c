@@ -81,7 +81,8 @@ mirror_end(struct lcore *lc, uint32_t number)
 	}
 }
 
-static void
+/* Was a copy made? */
+static bool
 copy_send(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t number, unsigned n)
 {
 	struct flow *f = &lc->flows.flow[number];
@@ -92,25 +93,26 @@ copy_send(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t
 	counter_add(&lc->counters->mirror_wanted, 1);
 	if (!can_take(shadow)) {
 		counter_add(&lc->counters->mirror_shadow_down, 1);
-		return;
+		return false;
 	}
 	if (p->ip_len > shadow->mtu) {
 		counter_add(&lc->counters->mirror_too_big, 1);
-		return;
+		return false;
 	}
 	if (!mirror_budget_take(&lc->budget[ep->eid], ep, m->pkt_len, lc->now.us)) {
 		counter_add(&lc->counters->mirror_over_budget, 1);
-		return;
+		return false;
 	}
 	copy = flow_slot(lc, number) == LOCAL_NONE ? NULL : copy_of(lc, m);
 	if (!copy) {
 		counter_add(&lc->counters->mirror_no_buffer, 1);
-		return;
+		return false;
 	}
 	copy_address(lc, frame_of(copy), p, f, shadow);
 	shadow_begin(lc, f, n, shadow->eid);
 	track_copy_sent(&f->track, n, m->pkt_len, lc->now, &lc->endpoint[shadow->eid]);
 	egress(lc, copy, shadow->l2.port, EGRESS_COPY);
+	return true;
 }
 
 void
@@ -122,8 +124,10 @@ mirror(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t nu
 
 	if (p->protocol != IPPROTO_UDP)
 		return;
-	for (i = 0; i < ep->mirror_count; i++)
-		copy_send(lc, m, p, number, i);
+	for (i = 0; i < ep->mirror_count; i++) {
+		if (!copy_send(lc, m, p, number, i))
+			track_copy_missed(&f->track, i);
+	}
 }
 
 bool
@@ -149,6 +153,33 @@ mirror_is_open(const struct flow *f)
 	return false;
 }
 
+void
+mirror_answered(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, struct flow *f)
+{
+	const struct view_endpoint *ep = view_endpoint(lc->view, f->forward.eid);
+	unsigned now = ep->mirror_share > f->forward.mirror_draw ? ep->mirror_count : 0;
+	uint16_t digest = now ? answer_digest(frame_of(m), m->data_len, p) : 0;
+	unsigned n;
+
+	for (n = 0; n < VIEW_SHADOWS_MAX; n++) {
+		uint32_t eid = f->reverse.shadow[n];
+
+		if (n >= now)
+			track_copy_missed(&f->track, n);
+		else if (eid != ENDPOINT_NONE)
+			track_answer(&f->track, n, digest, &lc->endpoint[eid]);
+	}
+}
+
+static void
+copy_answered(struct flow *f, struct rte_mbuf *m, const struct packet *p, unsigned n,
+		struct endpoint_counters *c)
+{
+	if (answer_is_failure(frame_of(m), m->data_len, p, f->forward.flags))
+		counter_add(&c->leg[LEG_SHADOW].replies_failed, 1);
+	track_copy_answer(&f->track, n, answer_digest(frame_of(m), m->data_len, p), c);
+}
+
 bool
 mirror_reply(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t number)
 {
@@ -164,9 +195,8 @@ mirror_reply(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint3
 
 		if (eid == ENDPOINT_NONE || !mirror_is_from(&key, f, view_endpoint(lc->view, eid)))
 			continue;
-		if (track_copy_reply(&f->track, n, m->pkt_len, lc->now, &lc->endpoint[eid]) &&
-				answer_is_failure(frame_of(m), m->data_len, p, f->forward.flags))
-			counter_add(&lc->endpoint[eid].leg[LEG_SHADOW].replies_failed, 1);
+		if (track_copy_reply(&f->track, n, m->pkt_len, lc->now, &lc->endpoint[eid]))
+			copy_answered(f, m, p, n, &lc->endpoint[eid]);
 		egress_end(lc, m, END_shadow_reply);
 		if ((f->forward.flags & FLOW_DETACHED) && !mirror_is_open(f))
 			flow_end(lc, number);

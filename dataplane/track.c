@@ -455,6 +455,7 @@ struct exchange {
 
 #define AHEAD_NONE UINT8_MAX
 #define OPEN_MAX (AHEAD_NONE - 1)
+#define DIFFER_UNKNOWN UINT16_MAX /* until nothing is open */
 
 static void
 give_up(struct exchange x, uint8_t n, struct leg_counters *l)
@@ -603,6 +604,8 @@ track_copy_begin(struct track *t, unsigned n, struct endpoint_counters *c)
 
 	*x.open = 0;
 	*x.ahead = AHEAD_NONE;
+	/* Requests before the one that is copied first are the primary's alone. */
+	t->copies.differ[n] = t->open > 1 ? DIFFER_UNKNOWN : 0;
 	counter_add(&c->leg[LEG_SHADOW].flows_new, 1);
 }
 
@@ -615,6 +618,48 @@ track_copy_sent(struct track *t, unsigned n, uint32_t frame_len, struct track_ti
 	counter_add(&l->packets_to, 1);
 	counter_add(&l->bytes_to, frame_len);
 	exchange_request(exchange_of_copy(t, n), now, t->flags & QUIET, l);
+	if (t->flags & QUIET) /* both sides gave up what was open */
+		t->copies.differ[n] = 0;
+}
+
+void
+track_copy_missed(struct track *t, unsigned n)
+{
+	t->copies.differ[n] = DIFFER_UNKNOWN;
+}
+
+/* Sums modulo 65,535, which is not one of them. */
+static void
+differ_add(uint16_t *differ, uint32_t digest)
+{
+	if (*differ != DIFFER_UNKNOWN)
+		*differ = (uint16_t)((*differ + digest) % DIFFER_UNKNOWN);
+}
+
+static void
+answers_compare(struct track *t, unsigned n, struct leg_counters *l)
+{
+	uint16_t differ = t->copies.differ[n];
+
+	if (t->open || t->copies.open[n])
+		return;
+	if (differ != DIFFER_UNKNOWN)
+		counter_add(differ ? &l->answers_different : &l->answers_same, 1);
+	t->copies.differ[n] = 0;
+}
+
+void
+track_answer(struct track *t, unsigned n, uint16_t digest, struct endpoint_counters *c)
+{
+	differ_add(&t->copies.differ[n], digest);
+	answers_compare(t, n, &c->leg[LEG_SHADOW]);
+}
+
+void
+track_copy_answer(struct track *t, unsigned n, uint16_t digest, struct endpoint_counters *c)
+{
+	differ_add(&t->copies.differ[n], DIFFER_UNKNOWN - digest % DIFFER_UNKNOWN);
+	answers_compare(t, n, &c->leg[LEG_SHADOW]);
 }
 
 bool

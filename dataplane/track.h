@@ -25,11 +25,13 @@ struct track_tcp {
 	uint32_t hole_end; /* they are all before this */
 };
 
-/* UDP: the requests copied to each shadow. */
+/* UDP: the requests copied to each shadow. `differ`: digests of the primary's answers less those of the shadow's, since
+ * nothing was open on either side: in what order they came does not matter. */
 struct track_copies {
 	uint32_t request_us[VIEW_SHADOWS_MAX];
 	uint8_t open[VIEW_SHADOWS_MAX];
 	uint8_t ahead[VIEW_SHADOWS_MAX];
+	uint16_t differ[VIEW_SHADOWS_MAX];
 };
 
 struct track {
@@ -104,6 +106,14 @@ void track_copy_sent(struct track *t, unsigned n, uint32_t frame_len, struct tra
 bool track_copy_reply(struct track *t, unsigned n, uint32_t frame_len, struct track_time now,
 		struct endpoint_counters *c);
 void track_copy_end(struct track *t, unsigned n, struct endpoint_counters *c);
+
+/* Are the shadow's answers the primary's? A digest (answer.h) of each answer that ended a request, the primary's and the
+ * n-th shadow's; when nothing is open on either side the two are compared, and the result counted on LEG_SHADOW of `c`,
+ * the shadow's. A request that was not copied makes what is open then incomparable. Two answers that differ pass for the
+ * same once in 65,535 times. */
+void track_answer(struct track *t, unsigned n, uint16_t digest, struct endpoint_counters *c);
+void track_copy_answer(struct track *t, unsigned n, uint16_t digest, struct endpoint_counters *c);
+void track_copy_missed(struct track *t, unsigned n);
 
 /* The time after last_ms when the flow ends, by its state. */
 uint32_t track_timeout_ms(const struct track *t, const struct view_timeouts *timeouts);

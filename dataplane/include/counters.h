@@ -143,7 +143,9 @@ enum leg {
 	X(unreachable, "ICMP unreachable about packets to the far end")                            \
 	X(replies_failed,                                                                          \
 			"of replies, those that say that the server failed, where the service "    \
-			"says what they look like (replies)")
+			"says what they look like (replies)")                                      \
+	X(answers_same, "shadow leg: copies answered as the primary answered, byte for byte")      \
+	X(answers_different, "shadow leg: copies answered otherwise")
 
 struct leg_counters {
 #define X(name, text) uint64_t name;

@@ -83,12 +83,36 @@ no_more_is_looked_at_than_is_in_the_first_piece(void **state)
 	free(frame);
 }
 
+static void
+equal_answers_have_equal_digests_and_others_do_not(void **state)
+{
+	static const char *const answer[] = {"", "1", "12345678", "123456789", "123456780",
+			"12345678123456789", "12345679123456789"};
+	struct packet p = {.payload = HEADERS};
+	uint16_t digest[sizeof(answer) / sizeof(answer[0])];
+	size_t i, j;
+
+	for (i = 0; i < sizeof(answer) / sizeof(answer[0]); i++) {
+		uint32_t len = HEADERS + (uint32_t)strlen(answer[i]);
+		uint8_t *frame = calloc(1, len + 4);
+
+		strcpy((char *)frame + HEADERS, answer[i]);
+		p.payload_len = (uint16_t)strlen(answer[i]);
+		digest[i] = answer_digest(frame, len, &p);
+		assert_int_equal(answer_digest(frame, len + 2, &p), digest[i]); /* padding */
+		for (j = 0; j < i; j++)
+			assert_int_not_equal(digest[i], digest[j]);
+		free(frame);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(failures_are_told_from_the_first_bytes),
 			cmocka_unit_test(no_more_is_looked_at_than_is_in_the_first_piece),
+			cmocka_unit_test(equal_answers_have_equal_digests_and_others_do_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

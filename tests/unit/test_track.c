@@ -638,6 +638,61 @@ one_way_flows_need_no_answer(void **state)
 	assert_int_equal(s.c.leg[LEG_SERVER].handshakes, 0);
 }
 
+static void
+answers_of_a_shadow_are_compared_when_nothing_is_open(void **state)
+{
+	/* > request and copy, ! request without a copy, digit: the primary's answer, letter: the shadow's (a is 1). */
+	static const struct {
+		const char *name, *script;
+		uint64_t same, different;
+	} cases[] = {
+			{"one of each", ">1a", 1, 0},
+			{"the shadow first", ">a1", 1, 0},
+			{"another answer", ">1b", 0, 1},
+			{"two at once, in another order", ">>12ba", 1, 0},
+			{"two at once, one differs", ">>12bb", 0, 1},
+			{"one after the other", ">1a>2b>3a", 2, 1},
+			{"no answer of the shadow yet", ">1", 0, 0},
+			{"a request that was not copied", ">1a>!23b", 1, 0},
+			{"and the next one again", ">1a!2>3c", 2, 0},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct endpoint_counters shadow = {0}, c = {0};
+		struct track_packet p = {.protocol = IPPROTO_UDP, .payload_len = 1};
+		struct track_time now = {1, 1000};
+		bool begun = false;
+		const char *at;
+		struct track t;
+
+		track_begin(&t, IPPROTO_UDP, false, now, &c);
+		for (at = cases[i].script; *at; at++) {
+			bool primary = *at >= '0' && *at <= '9';
+
+			if (*at == '>' || *at == '!')
+				track_from_client(&t, &p, now, &c);
+			if (*at == '>' && !begun)
+				track_copy_begin(&t, 0, &shadow);
+			begun = true;
+			if (*at == '>')
+				track_copy_sent(&t, 0, 60, now, &shadow);
+			else if (*at == '!')
+				track_copy_missed(&t, 0);
+			else if (primary && (track_from_server(&t, &p, now, &c) & TRACK_ANSWER))
+				track_answer(&t, 0, (uint16_t)(*at - '0') * 30000, &shadow);
+			else if (!primary && track_copy_reply(&t, 0, 60, now, &shadow))
+				track_copy_answer(
+						&t, 0, (uint16_t)(*at - 'a' + 1) * 30000, &shadow);
+		}
+		if (shadow.leg[LEG_SHADOW].answers_same != cases[i].same ||
+				shadow.leg[LEG_SHADOW].answers_different != cases[i].different)
+			fail_msg("%s: %lu same, %lu different", cases[i].name,
+					shadow.leg[LEG_SHADOW].answers_same,
+					shadow.leg[LEG_SHADOW].answers_different);
+	}
+}
+
 /* The server's FIN is not seen where replies bypass the gateway. */
 static void
 a_syn_replaces_a_one_way_flow_that_its_client_closed(void **state)
@@ -768,6 +823,7 @@ main(void)
 			cmocka_unit_test(a_client_that_waits_is_reset_by_its_syns_ack),
 			cmocka_unit_test(timeouts_follow_the_state),
 			cmocka_unit_test(one_way_flows_need_no_answer),
+			cmocka_unit_test(answers_of_a_shadow_are_compared_when_nothing_is_open),
 			cmocka_unit_test(a_syn_replaces_a_one_way_flow_that_its_client_closed),
 			cmocka_unit_test(copies_are_measured_on_their_own),
 			cmocka_unit_test(sums_hold_for_random_flows),

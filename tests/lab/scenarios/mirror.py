@@ -5,7 +5,7 @@
               gw ~~~~ s1 dns1s, s2 dns2s      copies; answers swallowed
 """
 
-from lab import worlds
+from lab import servers, worlds
 from lab.hosts import wait_until
 from lab.load import Load, failures
 from lab.topology import SERVICE, v4
@@ -37,6 +37,22 @@ def shadows_get_a_copy_of_every_query_and_answer_into_the_void(world):
     wait_until("the shadows answered all", lambda: _sums(world)["packets_from"] - before["packets_from"] == COUNT, 3)
     assert _sums(world)["packets_to"] - before["packets_to"] == COUNT
     assert world.gateway.counters()["ends"]["shadow_reply"] - swallowed == COUNT
+
+
+def _compared(world):
+    legs = [world.gateway.leg("dns", name, "shadow") for name in ("dns1s", "dns2s")]
+    return [sum(leg[key] for leg in legs) for key in ("answers_same", "answers_different")]
+
+
+def answers_of_primary_and_shadow_are_compared(world):
+    """Each server answers an address of its own, and all the same SOA."""
+    _mirror(world, 100)
+    same, different = _compared(world)
+    ask_many(world.c1, v4(SERVICE), COUNT)
+    wait_until("all answers are compared", lambda: _compared(world) == [same, different + COUNT], 3)
+    query = f"{servers.ZONE} SOA\n" * 50
+    world.c1.run("dig", f"@{v4(SERVICE)}", "+short", "+nocookie", "+time=1", "+tries=1", "-f", "/dev/stdin", stdin=query)
+    wait_until("all answers are compared", lambda: _compared(world) == [same + 50, different + COUNT], 3)
 
 
 def a_share_of_flows_is_mirrored_by_flow(world):
