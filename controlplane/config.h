@@ -159,11 +159,24 @@ struct config_gateway {
 	uint32_t fragment_ms;
 };
 
+struct config_history_keep {
+	uint64_t second_ms, ten_seconds_ms, minute_ms; /* samples; steps of 10 s and of a minute */
+	uint64_t records_ms;
+};
+
+struct config_history {
+	char *file; /* the database; "" for none */
+	uint32_t size_mib;
+	struct config_history_keep keep;
+	uint32_t queue; /* samples and records waiting for the disk */
+};
+
 struct config {
 	char *file;
 	struct config_gateway gateway;
 	struct config_limits limits;
 	struct view_timeouts timeouts;
+	struct config_history history;
 	struct config_port *port;
 	size_t port_count;
 	struct ip_addr *local; /* local_addresses, both families */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include "config_history.h"
 #include "config_scalar.h"
 
 #include <string.h>
@@ -76,7 +77,7 @@ refuse(const struct key *key, const char *path, const void *from, const void *to
 {
 	char a[128], b[128];
 
-	if (key->type == KEY_LIST) {
+	if (key->type == KEY_LIST || key->type == KEY_MAP) {
 		config_errors_add(errors, "%s%s: changed; this needs a restart", path, key->name);
 		return;
 	}
@@ -152,7 +153,7 @@ bool
 config_reloadable(const struct config *from, const struct config *to, struct config_errors *errors)
 {
 	static const char *const sections[] = {"gateway", "limits", "timeouts"};
-	const void *const of[2] = {from, to};
+	const void *const of[2] = {from, to}, *const history[2] = {&from->history, &to->history};
 	size_t i, before = errors->count;
 	char path[32];
 
@@ -160,6 +161,7 @@ config_reloadable(const struct config *from, const struct config *to, struct con
 		snprintf(path, sizeof(path), "%s.", sections[i]);
 		compare_group(key_group_find(&config_schema, sections[i])->group, path, of, errors);
 	}
+	compare_group(&config_history_group, "history.", history, errors);
 	compare_ports(from, to, errors);
 	compare_local(from, to, errors);
 	return errors->count == before;

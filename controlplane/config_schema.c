@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_schema.h"
 
+#include "config_history.h"
 #include "config_policy.h"
 
 #include "dataplane.h"
@@ -273,6 +274,7 @@ static const struct key config_keys[] = {
 		{"gateway", KEY_MAP, .group = &gateway_group},
 		{"limits", KEY_MAP, .group = &limit_group},
 		{"timeouts", KEY_MAP, .group = &timeout_group},
+		{"history", KEY_MAP, FIELD(struct config, history), .group = &config_history_group},
 		{"ports", KEY_LIST, KEY_REQUIRED | KEY_RESTART,
 				LIST(struct config, port, port_count), .min = 1,
 				.max = DATAPLANE_PORTS_MAX, .group = &port_group},

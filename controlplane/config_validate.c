@@ -154,6 +154,18 @@ validate_paths(const struct validation *v, struct yaml *gateway)
 }
 
 static void
+validate_history(const struct validation *v, struct yaml *root)
+{
+	const char *file = v->config->history.file;
+	struct yaml *history = yaml_child(root, "history");
+
+	if (file && file[0] != '/' && file[0] != '\0')
+		yaml_complain_key(v->complaints, history ? history : root, "file",
+				"not an absolute path; begin it with '/', or write \"\" to keep "
+				"no history");
+}
+
+static void
 validate_limits(const struct validation *v, struct yaml *root)
 {
 	const struct config *c = v->config;
@@ -192,6 +204,7 @@ config_validate(const struct config *config, struct yaml *root, struct complaint
 
 	validate_lcores(&v, gateway ? gateway : root);
 	validate_paths(&v, gateway ? gateway : root);
+	validate_history(&v, root);
 	validate_limits(&v, root);
 	validate_ports(&v);
 	validate_addresses(&v);

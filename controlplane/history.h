@@ -52,35 +52,51 @@ void history_model_listen(
 		struct history *h, void (*fn)(void *arg, const char *name_prefix), void *arg);
 
 /* Reading. The answer comes by a call of fn from the loop, never before the function returned; what it is given is only
- * valid during the call. error: 0 or -errno (-ENOENT: no such series; -E2BIG: more than `points_max`). Everything
+ * valid during the call. error: 0 or -errno (-ENOENT: no such series or model; -E2BIG: more than `points_max`). What was
  * written a second or more ago is in it. NULL, and no call, if there is no history or too much is asked at once. */
 
 /* One step of a series: of the samples within [time_ms, time_ms + step_ms). */
 struct history_point {
 	uint64_t time_ms; /* since 1970; a multiple of step_ms */
 	uint32_t count; /* of samples, > 0: steps without any are left out */
-	float min, max;
-	double mean;
+	double mean, min,
+			max; /* min at most 0.4 % too low, max too high, where only steps of 10 s or more are kept */
 };
 
 struct history_query {
-	const char *service, *endpoint, *metric;
+	const char *service, *endpoint, *metric; /* each may be "": of all */
 	uint64_t from_ms, to_ms; /* to_ms is not in it */
-	uint32_t step_ms; /* a multiple of 1000; at least what is still kept of that time: 1 s, 10 s, 1 min */
-	size_t points_max;
+	uint32_t step_ms; /* a multiple of 1000; less than what is kept of that time (1 s, 10 s, 1 min) has no effect */
+	size_t points_max; /* of all series together */
+};
+
+/* In the order of names; points oldest first. */
+struct history_answer {
+	const char *service, *endpoint, *metric;
+	const struct history_point *point;
+	size_t count;
 };
 struct history_ticket *history_query(struct history *h, const struct history_query *q,
-		void (*fn)(void *arg, int error, const struct history_point *point, size_t count),
+		void (*fn)(void *arg, int error, const struct history_answer *series, size_t count),
 		void *arg);
 
-/* Array of {service, endpoint, metric, from_ms, to_ms}, of the names given, each of which may be "" for all. */
+typedef void (*history_json_fn)(void *arg, int error, json_t *rows); /* reference not given */
+
+/* Array of {service, endpoint, metric}, of the names given, each of which may be "" for all. */
 struct history_ticket *history_list(struct history *h, const char *service, const char *endpoint,
-		void (*fn)(void *arg, int error, json_t *series), void *arg);
+		history_json_fn fn, void *arg);
 
 /* Array of {time, kind, service, endpoint, record}, oldest first; the newest `max` of those since since_ms. `kind` ""
- * for all. Reference not given. */
+ * for all. */
 struct history_ticket *history_records(struct history *h, const char *kind, uint64_t since_ms,
-		uint32_t max, void (*fn)(void *arg, int error, json_t *records), void *arg);
+		uint32_t max, history_json_fn fn, void *arg);
+
+/* Array of {name, version, time, bytes} of the models with the prefix, by name; and one model's state. */
+struct history_ticket *history_model_list(
+		struct history *h, const char *name_prefix, history_json_fn fn, void *arg);
+struct history_ticket *history_model_read(struct history *h, const char *name,
+		void (*fn)(void *arg, int error, uint32_t version, const void *state, size_t size),
+		void *arg);
 
 /* The answer is not wanted any more: fn will not be called. Only before it was. */
 void history_cancel(struct history_ticket *t);
@@ -94,3 +110,6 @@ struct history_stats {
 	uint32_t series; /* live */
 };
 void history_stats(const struct history *h, struct history_stats *out);
+
+/* For tests: waits until all that was taken is on disk. */
+void history_sync(struct history *h);

@@ -90,6 +90,7 @@ def config_text(case, devices, api, memory_mb):
   file_prefix: {FILE_PREFIX}
   api: {api}
   state_file: ""
+history: {{file: ""}}
 limits: {{flows: {flow_limit}, endpoints: 64, services: 16, local_addresses: {len(family.locals_for(case.flows))}}}
 timeouts: {{udp_unanswered: 1h, udp: 1h}}
 ports:

@@ -54,6 +54,12 @@ write_gateway(FILE *out)
 	if (chance(50))
 		fprintf(out, "limits: {flows: %u, endpoints: %uk, fragments: %u, events: 1Ki}\n",
 				1024 + below(1 << 20), 5 + below(5), 16 + below(100));
+	if (chance(30))
+		fprintf(out,
+				"history: {file: %s, size: %uM, keep: {1s: %um, 10s: %uh}, queue: "
+				"%uk}\n",
+				PICK("\"\"", "/h.db"), 32 + below(5000), 15 + below(100),
+				2 + below(100), 2 + below(1000));
 	if (chance(50))
 		fprintf(out,
 				"timeouts:\n  tcp_half_open: %ums\n  udp: %us\n  rest_tcp: %s\n  "

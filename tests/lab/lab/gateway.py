@@ -93,6 +93,7 @@ def configuration(lab, ports, services, local_addresses=(), **gateway):
             "hash_seed": 1,
             **gateway,
         },
+        "history": {"file": str(lab.directory / "history.db"), "size": "64M"},
         "limits": {"flows": 65536, "endpoints": 256, "services": 64},
         "ports": ports,
         **({"local_addresses": list(local_addresses)} if local_addresses else {}),

@@ -161,6 +161,7 @@ def a_name_that_is_taken_is_told(world):
     port = {"name": "lan", "device": "net_null0", "addresses": ["10.9.0.2/24"], "kernel": "taken0"}
     config = configuration(world.lab, [port], [], api=str(world.lab.directory / "other.sock"), state_file="",
                            file_prefix=f"{world.lab.prefix}other")
+    config["history"] = {"file": ""}
     other = Gateway(world.lab, world.gw, config)
     other.file = world.lab.directory / "other.yaml"
     other.write()

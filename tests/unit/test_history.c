@@ -1,0 +1,642 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What comes back from the database, in simulated time: the test runs the writer's turns itself. */
+#include "history_read.h"
+#include "history_writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define HOUR 3600u
+#define DAY (24 * HOUR)
+/* Of a day in 2026, and the beginning of a slot in every tier. */
+#define NOON 1795219200u
+
+static char directory[64], file[96];
+static struct history_limits limits;
+static struct history_shared shared;
+static struct history_writer *writer;
+static struct history_series series[4];
+static struct history_read_result result;
+
+static void
+begin(void)
+{
+	memset(&shared, 0, sizeof(shared));
+	shared.notes_fd = -1;
+	assert_int_equal(history_ring_init(&shared.queue, 1 << 16), 0);
+	assert_int_equal(history_ring_init(&shared.notes, 16), 0);
+	writer = history_writer_create(file, &limits, &shared);
+	assert_non_null(writer);
+	history_writer_resume(writer);
+}
+
+/* The text of the oldest note, or "". */
+static const char *
+noted(void)
+{
+	static char text[600];
+	struct history_item item;
+	struct history_note *note;
+
+	text[0] = '\0';
+	if (!history_ring_take(&shared.notes, &item))
+		return text;
+	note = item.message;
+	snprintf(text, sizeof(text), "%s%s", note->error ? "ERR " : "", note->text);
+	free(note);
+	return text;
+}
+
+static void
+end(void)
+{
+	history_writer_free(writer);
+	writer = NULL;
+	while (*noted())
+		;
+	history_ring_fini(&shared.queue);
+	history_ring_fini(&shared.notes);
+}
+
+static void
+name_series(void)
+{
+	static const char *const metric[4] = {"reply_p99", "loss", "requests", "shift"};
+	size_t i;
+
+	for (i = 0; i < 4; i++)
+		series[i] = (struct history_series){.name = {"web", "web1", metric[i]}};
+}
+
+static int
+setup(void **state)
+{
+	strcpy(directory, "/tmp/understudy-test-history-XXXXXX");
+	if (!mkdtemp(directory))
+		return -1;
+	snprintf(file, sizeof(file), "%s/db", directory);
+	limits = (struct history_limits){.size = 1ull << 30,
+			.keep_s = {HOUR, DAY, 90 * DAY},
+			.keep_records_s = 365 * DAY};
+	name_series();
+	begin();
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	char command[128];
+
+	history_read_result_fini(&result);
+	if (writer)
+		end();
+	snprintf(command, sizeof(command), "rm -rf %s", directory);
+	return system(command);
+}
+
+static void
+again(void)
+{
+	end();
+	name_series();
+	begin();
+}
+
+static void
+sample(size_t which, uint32_t second, double value)
+{
+	struct history_item item = {.series = &series[which],
+			.wall_ms = (uint64_t)second * 1000,
+			.value = value};
+
+	assert_true(history_ring_put(&shared.queue, &item));
+}
+
+/* One sample a second of the first series, and a turn each. */
+static void
+samples(uint32_t from, uint32_t to, double (*at)(uint32_t second))
+{
+	uint32_t t;
+
+	for (t = from; t < to; t++) {
+		sample(0, t, at(t));
+		if (t % 7 == 0 || t + 1 == to)
+			history_writer_turn(writer);
+	}
+}
+
+static double
+ramp(uint32_t second)
+{
+	return second % HOUR;
+}
+
+static int
+read_series(const char *metric, uint32_t from, uint32_t to, uint32_t step)
+{
+	const struct history_query q = {.service = "web",
+			.endpoint = "",
+			.metric = metric,
+			.from_ms = from * 1000ull,
+			.to_ms = to * 1000ull,
+			.step_ms = step * 1000,
+			.points_max = 1000000};
+	static const bool cancelled;
+	struct history_read *r;
+	int error;
+
+	history_read_result_fini(&result);
+	error = history_read_open(file, &r);
+	if (error)
+		return error;
+	error = history_read_points(r, &q, &cancelled, &result);
+	history_read_close(r);
+	return error;
+}
+
+static const struct history_point *
+points(size_t *count)
+{
+	*count = result.count ? result.series[0].count : 0;
+	return result.count ? result.series[0].point : NULL;
+}
+
+/* Every second of [from, to) is there once, as the ramp has it. */
+static void
+expect_ramp(uint32_t from, uint32_t to)
+{
+	const struct history_point *p;
+	size_t i, n;
+
+	assert_int_equal(read_series("reply_p99", from, to, 1), 0);
+	p = points(&n);
+	assert_int_equal(n, to - from);
+	for (i = 0; i < n; i++) {
+		assert_int_equal(p[i].time_ms, (from + i) * 1000ull);
+		assert_int_equal(p[i].count, 1);
+		assert_true(p[i].mean == ramp(from + (uint32_t)i));
+	}
+}
+
+static void
+samples_come_back_as_soon_as_they_are_written(void **state)
+{
+	samples(NOON + 17, NOON + 18, ramp);
+	expect_ramp(NOON + 17, NOON + 18);
+	samples(NOON + 18, NOON + 700, ramp);
+	expect_ramp(NOON + 17, NOON + 700);
+	assert_int_equal(read_series("red", NOON, NOON + 1, 1), -ENOENT);
+}
+
+static void
+steps_are_summed_up_from_what_is_there(void **state)
+{
+	const struct history_point *p;
+	size_t n;
+
+	samples(NOON, NOON + 600, ramp);
+	assert_int_equal(read_series("reply_p99", NOON, NOON + 600, 60), 0);
+	p = points(&n);
+	assert_int_equal(n, 10);
+	assert_int_equal(p[1].count, 60);
+	assert_true(p[1].min == 60 && p[1].max == 119);
+	assert_true(fabs(p[1].mean - 89.5) < 0.001);
+}
+
+static void
+gaps_are_left_out(void **state)
+{
+	size_t n;
+
+	sample(0, NOON, 1);
+	sample(0, NOON + 1, NAN);
+	sample(0, NOON + 2, 3);
+	sample(0, NOON + 500, 4);
+	history_writer_turn(writer);
+	assert_int_equal(read_series("reply_p99", NOON, NOON + 600, 1), 0);
+	points(&n);
+	assert_int_equal(n, 3);
+}
+
+static void
+a_kill_loses_nothing_that_was_written(void **state)
+{
+	const struct history_point *p;
+	size_t i, n;
+	pid_t child;
+	int round, status;
+	uint32_t at = NOON + 1000;
+
+	limits.keep_s[HISTORY_1S] = 2 * HOUR;
+	end();
+	for (round = 0; round < 3; round++, at += 1500) {
+		child = fork();
+		if (child == 0) {
+			name_series();
+			begin();
+			samples(at, at + 1500, ramp);
+			kill(getpid(), SIGKILL);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFSIGNALED(status));
+		expect_ramp(NOON + 1000, at + 1500);
+	}
+	/* And the coarser steps are as whole as if nothing had happened. */
+	name_series();
+	begin();
+	samples(at, NOON + 3 * HOUR, ramp);
+	assert_int_equal(read_series("reply_p99", NOON, NOON + 3 * HOUR, 60), 0);
+	p = points(&n);
+	for (i = 0; i < n; i++)
+		assert_int_equal(p[i].count, i == 0 ? 20 : 60);
+	assert_int_equal(p[n - 1].time_ms, (NOON + 3 * HOUR - 60) * 1000ull);
+}
+
+static void
+finer_steps_go_and_coarser_ones_stay(void **state)
+{
+	const struct history_point *p;
+	uint32_t end_at = NOON + 4 * HOUR;
+	size_t i, n, ones = 0, tens = 0, minutes = 0;
+
+	limits.keep_s[HISTORY_10S] = 2 * HOUR;
+	samples(NOON, end_at, ramp);
+	assert_int_equal(read_series("reply_p99", NOON, end_at, 1), 0);
+	p = points(&n);
+	for (i = 0; i + 1 < n; i++) {
+		ones += p[i].count == 1;
+		tens += p[i].count == 10;
+		minutes += p[i].count == 60;
+		assert_true(p[i + 1].time_ms - p[i].time_ms == p[i].count * 1000);
+	}
+	assert_in_range(ones, HOUR, HOUR + 300);
+	assert_in_range(tens, (HOUR - 300) / 10, (HOUR + 900) / 10);
+	assert_in_range(minutes, (2 * HOUR - 1200) / 60, 2 * HOUR / 60);
+	for (i = 0; i < n; i++)
+		assert_true(fabs(p[i].mean -
+					    (ramp((uint32_t)(p[i].time_ms / 1000)) +
+							    (p[i].count - 1) / 2.0)) < 0.1);
+}
+
+static void
+the_oldest_goes_when_there_is_too_much(void **state)
+{
+	struct history_store *s;
+	uint32_t t;
+	uint64_t used = 0;
+	char why[128];
+	size_t k, n;
+
+	limits.size = 256 << 10;
+	for (t = NOON; t < NOON + 2 * DAY; t += 10) {
+		for (k = 0; k < 4; k++)
+			sample(k, t, sin(t * (double)(k + 1)) * t);
+		if (t % 600 == 0)
+			history_writer_turn(writer);
+	}
+	end();
+	assert_int_equal(history_store_open(file, &s, why, sizeof(why)), 0);
+	history_store_used(s, &used);
+	assert_in_range(used, 100 << 10, 280 << 10);
+	history_store_close(s);
+	assert_int_equal(read_series("reply_p99", NOON, NOON + 2 * DAY, 60), 0);
+	assert_true(points(&n)[0].time_ms > (NOON + 6 * HOUR) * 1000ull);
+	assert_true(points(&n)[n - 1].time_ms >= (NOON + 2 * DAY - 120) * 1000ull);
+	begin();
+}
+
+static void
+write_file(const char *path, const void *bytes, size_t size, off_t at)
+{
+	int fd = open(path, O_WRONLY | O_CREAT, 0600);
+
+	assert_true(fd >= 0);
+	assert_true(pwrite(fd, bytes, size, at) == (ssize_t)size);
+	close(fd);
+}
+
+static bool
+is_set_aside(void)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s.damaged", file);
+	return access(path, F_OK) == 0;
+}
+
+static void
+garbage(void)
+{
+	static char bytes[20000];
+
+	memset(bytes, 'x', sizeof(bytes));
+	write_file(file, bytes, sizeof(bytes), 0);
+}
+
+static void
+cut_off(void)
+{
+	struct stat st;
+
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(truncate(file, st.st_size / 8192 * 4096), 0);
+}
+
+static void
+execute(const char *text)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void
+later_layout(void)
+{
+	execute("PRAGMA user_version=99");
+}
+
+static void
+something_else(void)
+{
+	unlink(file);
+	execute("CREATE TABLE cake(recipe)");
+}
+
+static void
+lacking_a_table(void)
+{
+	execute("DROP TABLE chunk");
+}
+
+static void
+a_damaged_database_is_set_aside_and_a_new_one_begun(void **state)
+{
+	static const struct {
+		const char *name;
+		void (*damage)(void);
+	} cases[] = {{"garbage", garbage}, {"cut off", cut_off}, {"later layout", later_layout},
+			{"something else", something_else}, {"lacking a table", lacking_a_table}};
+	char aside[128];
+	const char *text;
+	size_t i;
+
+	snprintf(aside, sizeof(aside), "%s.damaged", file);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		samples(NOON, NOON + 2000, ramp);
+		end();
+		unlink(aside);
+		cases[i].damage();
+		name_series();
+		begin();
+		text = noted();
+		if (strncmp(text, "ERR ", 4) != 0 || !is_set_aside() || !shared.usable)
+			fail_msg("%s: '%s'", cases[i].name, text);
+		samples(NOON + 3000, NOON + 3100, ramp);
+		expect_ramp(NOON + 3000, NOON + 3100);
+	}
+}
+
+/* Every page but the first is overwritten while the writer and readers have it open. */
+static void
+damage_found_while_running_costs_what_was_kept_and_no_more(void **state)
+{
+	static char bytes[1 << 20];
+	struct stat st;
+	uint32_t t;
+	int i;
+
+	samples(NOON, NOON + 9000, ramp);
+	execute("PRAGMA wal_checkpoint(TRUNCATE)");
+	assert_int_equal(stat(file, &st), 0);
+	memset(bytes, 0xa5, sizeof(bytes));
+	assert_true(st.st_size < (off_t)sizeof(bytes));
+	write_file(file, bytes, (size_t)st.st_size - 4096, 4096);
+	t = NOON + 9000;
+	for (i = 0; i < 10 && !is_set_aside(); i++, t += 130)
+		samples(t, t + 130, ramp);
+	assert_true(is_set_aside());
+	assert_non_null(strstr(noted(), "ERR "));
+	samples(t, t + 300, ramp);
+	expect_ramp(t, t + 300);
+}
+
+static void
+what_readers_find_damaged_is_set_aside_too(void **state)
+{
+	samples(NOON, NOON + 10, ramp);
+	history_writer_doubt(&shared);
+	samples(NOON + 10, NOON + 20, ramp);
+	assert_true(is_set_aside());
+	assert_true(shared.usable);
+	samples(NOON + 20, NOON + 30, ramp);
+	expect_ramp(NOON + 20, NOON + 30);
+}
+
+static void
+a_full_disk_is_survived(void **state)
+{
+	char small[80], filler[128];
+	uint32_t t;
+
+	end();
+	snprintf(small, sizeof(small), "%.64s/small", directory);
+	snprintf(file, sizeof(file), "%s/db", small);
+	assert_int_equal(mkdir(small, 0700), 0);
+	if (mount("none", small, "tmpfs", 0, "size=512k") < 0) {
+		print_message("# needs to mount a tmpfs: %s\n", strerror(errno));
+		snprintf(file, sizeof(file), "%s/db", directory);
+		begin();
+		skip();
+	}
+	name_series();
+	begin();
+	for (t = NOON; t < NOON + DAY && shared.lost == 0; t++) {
+		sample(0, t, sin(t) * t);
+		sample(1, t, cos(t) * t);
+		if (t % 100 == 0)
+			history_writer_turn(writer);
+	}
+	snprintf(filler, sizeof(filler), "%s.damaged", file);
+	assert_true(shared.lost > 0);
+	assert_non_null(strstr(noted(), "ERR database"));
+	samples(t, t + 3000, ramp);
+	unlink(filler);
+	end();
+	begin();
+	name_series();
+	samples(t + 3000, t + 3100, ramp);
+	assert_true(shared.usable);
+	expect_ramp(t + 3000, t + 3100);
+	end();
+	umount(small);
+	snprintf(file, sizeof(file), "%s/db", directory);
+	begin();
+}
+
+static void
+one_file_is_for_one_gateway(void **state)
+{
+	struct history_store *s = NULL;
+	char why[128];
+
+	assert_int_equal(history_store_open(file, &s, why, sizeof(why)), -EBUSY);
+	assert_non_null(strstr(why, "another process"));
+	assert_false(is_set_aside());
+}
+
+static void
+send(enum history_message_kind kind, const struct history_message *like)
+{
+	struct history_item item = {.message = malloc(sizeof(*like))};
+
+	assert_non_null(item.message);
+	memcpy(item.message, like, sizeof(*like));
+	((struct history_message *)item.message)->kind = kind;
+	assert_true(history_ring_put(&shared.queue, &item));
+}
+
+static size_t states;
+
+static void
+take_model(void *arg, const char *name, uint32_t version, const void *state, size_t size)
+{
+	states++;
+	assert_string_equal(name, "anomaly/web/web1/loss");
+	assert_int_equal(version, 3);
+	assert_int_equal(size, 5);
+	assert_memory_equal(state, "after", 5);
+}
+
+static void
+of_a_model_the_newest_state_is_kept_until_it_is_forgotten(void **state)
+{
+	struct history_message m = {.model = {"anomaly/web/web1/loss", 3, 1, "first", 5}};
+	struct history_read *r;
+
+	send(HISTORY_MODEL, &m);
+	m.model.state = "after";
+	send(HISTORY_MODEL, &m);
+	history_writer_turn(writer);
+	again();
+	states = 0;
+	assert_int_equal(history_read_open(file, &r), 0);
+	assert_int_equal(history_read_models(r, "anomaly/", take_model, NULL), 0);
+	assert_int_equal(states, 1);
+	assert_int_equal(history_read_models(r, "anomaly_", take_model, NULL), 0);
+	assert_int_equal(states, 1);
+	m.name_prefix = "anomaly/web/";
+	send(HISTORY_FORGET, &m);
+	history_writer_turn(writer);
+	assert_int_equal(history_read_models(r, "", take_model, NULL), 0);
+	assert_int_equal(states, 1);
+	history_read_close(r);
+}
+
+static void
+records_come_back_oldest_first_and_go_when_they_are_old(void **state)
+{
+	struct history_message m = {.entry = {"decision", "web", "web1", "{\"rung\":7}", 0}};
+	struct history_read *r;
+	json_t *rows;
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		m.entry.wall_ms = (NOON + (uint32_t)i) * 1000ull;
+		m.entry.kind = i == 3 ? "failure" : "decision";
+		send(HISTORY_RECORD, &m);
+	}
+	history_writer_turn(writer);
+	assert_int_equal(history_read_open(file, &r), 0);
+	assert_int_equal(history_read_records(r, "decision", 0, 3, &rows), 0);
+	assert_int_equal(json_array_size(rows), 3);
+	assert_true(json_integer_value(json_object_get(json_array_get(rows, 0), "time")) ==
+			(NOON + 1) * 1000ll);
+	assert_int_equal(json_integer_value(json_object_get(
+					 json_object_get(json_array_get(rows, 2), "record"),
+					 "rung")),
+			7);
+	json_decref(rows);
+	limits.keep_records_s = HOUR;
+	samples(NOON + 2 * HOUR, NOON + 2 * HOUR + 20, ramp);
+	assert_int_equal(history_read_records(r, "", 0, 10, &rows), 0);
+	assert_int_equal(json_array_size(rows), 0);
+	json_decref(rows);
+	history_read_close(r);
+}
+
+static void
+series_of_one_question_are_told_apart(void **state)
+{
+	uint32_t t;
+	size_t k;
+
+	for (t = NOON; t < NOON + 300; t++) {
+		for (k = 0; k < 4; k++)
+			sample(k, t, (double)k);
+		history_writer_turn(writer);
+	}
+	assert_int_equal(read_series("", NOON, NOON + 300, 1), 0);
+	assert_int_equal(result.count, 4);
+	for (k = 0; k < 4; k++)
+		assert_int_equal(result.series[k].count, 300);
+	assert_string_equal(result.series[0].name[2], "loss");
+	assert_true(result.series[0].point[150].mean == 1);
+	assert_string_equal(result.series[3].name[2], "shift");
+	assert_true(result.series[3].point[299].mean == 3);
+}
+
+static void
+a_clock_that_runs_away_for_a_moment_costs_little(void **state)
+{
+	size_t n;
+
+	samples(NOON, NOON + 2000, ramp);
+	samples(NOON + 400 * DAY, NOON + 400 * DAY + 3, ramp);
+	samples(NOON + 2000, NOON + 2100, ramp);
+	assert_int_equal(read_series("reply_p99", NOON, NOON + 2100, 1), 0);
+	points(&n);
+	assert_in_range(n, 2100 - 400, 2100);
+}
+
+int
+main(void)
+{
+#define IN_DATABASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+			IN_DATABASE(samples_come_back_as_soon_as_they_are_written),
+			IN_DATABASE(steps_are_summed_up_from_what_is_there),
+			IN_DATABASE(gaps_are_left_out),
+			IN_DATABASE(a_kill_loses_nothing_that_was_written),
+			IN_DATABASE(finer_steps_go_and_coarser_ones_stay),
+			IN_DATABASE(the_oldest_goes_when_there_is_too_much),
+			IN_DATABASE(a_damaged_database_is_set_aside_and_a_new_one_begun),
+			IN_DATABASE(damage_found_while_running_costs_what_was_kept_and_no_more),
+			IN_DATABASE(what_readers_find_damaged_is_set_aside_too),
+			IN_DATABASE(a_full_disk_is_survived),
+			IN_DATABASE(one_file_is_for_one_gateway),
+			IN_DATABASE(of_a_model_the_newest_state_is_kept_until_it_is_forgotten),
+			IN_DATABASE(records_come_back_oldest_first_and_go_when_they_are_old),
+			IN_DATABASE(series_of_one_question_are_told_apart),
+			IN_DATABASE(a_clock_that_runs_away_for_a_moment_costs_little),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
