@@ -6,6 +6,7 @@
 #include "api_change.h"
 #include "api_events.h"
 #include "api_flows.h"
+#include "api_risk.h"
 #include "api_show.h"
 
 static const struct route {
@@ -21,6 +22,7 @@ static const struct route {
 		{"GET", "/v1/drops", api_show_drops},
 		{"GET", "/v1/events", api_events_list},
 		{"GET", "/v1/explain", api_flows_explain},
+		{"GET", "/v1/risk", api_risk_list},
 		{"GET", "/v1/neighbours", api_show_neighbours},
 		{"GET", "/v1/config", api_show_config},
 		{"GET", "/metrics", api_show_metrics},

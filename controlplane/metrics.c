@@ -13,6 +13,7 @@
 #include "api_show.h"
 #include "collect.h"
 #include "endpoint_walk.h"
+#include "predictor.h"
 
 /* Of the histograms' 128 buckets, as many edges as are useful to Prometheus: two per octave, 64 us to 67 s. In
  * buckets of counters.h: edge i is the lower end of bucket EDGE_FIRST + EDGE_STEP * i. */
@@ -225,6 +226,82 @@ process_metrics(FILE *f, struct gateway *g)
 			(double)loop_overruns(g->loop));
 }
 
+/* One figure of the statements about each horizon; NaN where there were none to compute it from. */
+static void
+quality_of(FILE *f, struct gateway *g, const char *name, size_t offset)
+{
+	const struct risk_model *m = predictor_model(g->predictor);
+	struct calibration_report r;
+	unsigned k;
+
+	for (k = 0; k < RISK_HORIZONS; k++) {
+		calibration_report(&m->score[k], &r);
+		fprintf(f, "understudy_%s{horizon=\"%us\"} %.9g\n", name, risk_horizon_s[k],
+				*(const double *)((const char *)&r + offset));
+	}
+}
+
+static void
+risk_metrics(FILE *f, struct gateway *g)
+{
+	static const struct {
+		const char *name, *help;
+		size_t offset;
+	} figures[] = {
+			{"risk_base_rate", "share of the risk statements that came true",
+					offsetof(struct calibration_report, base_rate)},
+			{"risk_brier_score", "mean squared error of the risk statements",
+					offsetof(struct calibration_report, brier)},
+			{"risk_calibration_error",
+					"expected calibration error of the risk statements, 10 "
+					"bins",
+					offsetof(struct calibration_report, calibration_error)},
+	};
+	const struct risk_model *m = predictor_model(g->predictor);
+	struct predictor_stats stats;
+	size_t i;
+
+	for (i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+		family(f, figures[i].name, "gauge", figures[i].help);
+		quality_of(f, g, figures[i].name, figures[i].offset);
+	}
+	predictor_stats(g->predictor, &stats);
+	one(f, "risk_failures_total", "counter", "failures of endpoints that were watched",
+			(double)m->failures);
+	one(f, "risk_failures_seen_total", "counter", "of these, those with an alarm before",
+			(double)m->failures_seen);
+	one(f, "risk_tick_seconds", "gauge", "work of the predictor in the last second",
+			stats.tick_ms / 1000);
+	one(f, "risk_late_total", "counter", "seconds that were too short for this work",
+			(double)stats.late);
+}
+
+static double
+risk_of(struct gateway *g, const struct endpoint *e, unsigned horizon)
+{
+	const struct risk *r = predictor_risk_or_null(g->predictor, e);
+
+	return r ? r->probability[horizon] : NAN;
+}
+
+static double
+gauge_risk_30s(struct gateway *g, const struct endpoint *e)
+{
+	return risk_of(g, e, 0);
+}
+
+static double
+gauge_risk_60s(struct gateway *g, const struct endpoint *e)
+{
+	return risk_of(g, e, 1);
+}
+
+static double
+gauge_risk_300s(struct gateway *g, const struct endpoint *e)
+{
+	return risk_of(g, e, 2);
+}
+
 static double
 gauge_up(struct gateway *g, const struct endpoint *e)
 {
@@ -269,6 +346,9 @@ static const struct gauge {
 		{"endpoint_shift", "share of its new flows that its shadow serves", gauge_shift},
 		{"endpoint_mirror", "share of its flows that are mirrored", gauge_mirror},
 		{"endpoint_flows_active", "flows that it serves, at the last tick", gauge_active},
+		{"endpoint_risk_30s", "probability that it fails within 30 s", gauge_risk_30s},
+		{"endpoint_risk_60s", "probability that it fails within 60 s", gauge_risk_60s},
+		{"endpoint_risk_300s", "probability that it fails within 300 s", gauge_risk_300s},
 };
 #define GAUGES (sizeof(gauges) / sizeof(gauges[0]))
 
@@ -560,6 +640,7 @@ metrics_take(struct metrics *m)
 	if (!section_open(&head, NULL))
 		return NULL;
 	process_metrics(head.f, m->g);
+	risk_metrics(head.f, m->g);
 	lcore_metrics(head.f, m->g);
 	end_metrics(head.f, m->g);
 	usage_metrics(head.f, m->g);

@@ -9,6 +9,8 @@
 #include "collect.h"
 #include "fake_gateway.h"
 #include "flow_lister.h"
+#include "measure.h"
+#include "predictor.h"
 
 static void
 poll_flows(void *arg)
@@ -39,6 +41,17 @@ tick_live(void *arg)
 	collector_tick(f->g.collector);
 }
 
+/* Long enough for the models to have a past. */
+static void
+predict(struct fake *f)
+{
+	uint64_t ms;
+
+	measurements_tick(f->g.measurements);
+	for (ms = 2000; ms < 72000; ms += 1000)
+		predictor_tick_at(f->g.predictor, ms);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -49,6 +62,7 @@ main(int argc, char **argv)
 	collector_tick_at(f->g.collector, 1000);
 	fake_traffic(f);
 	collector_tick_at(f->g.collector, 2000);
+	predict(f);
 	f->g.api = api_create(&f->g, error, sizeof(error));
 	if (!f->g.api) {
 		fprintf(stderr, "%s\n", error);

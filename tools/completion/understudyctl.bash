@@ -9,7 +9,7 @@ _understudyctl_names() {
 
 _understudyctl() {
 	local current=${COMP_WORDS[COMP_CWORD]} command="" position=0 socket=() names i
-	local commands="status services endpoints flows lcores ports drops events explain neighbours config
+	local commands="status services endpoints flows lcores ports drops events explain risk neighbours config
 		shift mirror drain failover weight reload top backtest"
 	local arguments=()
 
@@ -38,6 +38,7 @@ _understudyctl() {
 		mirror) options+=" --shadows --pps --bps" ;;
 		drain) options+=" --undo" ;;
 		events) options+=" --follow" ;;
+		risk) options+=" --explain" ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
 		return
@@ -55,7 +56,7 @@ _understudyctl() {
 				awk -v s="${arguments[0]}" '$1 == s { print $2 }')
 		fi
 		;;
-	endpoints)
+	endpoints | risk)
 		names=$(_understudyctl_names "${socket[@]}" | awk '{ print $1; print $1 "/" $2 }')
 		;;
 	flows)

@@ -14,6 +14,7 @@ struct request {
 	bool json;
 	bool follow; /* events -f */
 	bool undo; /* drain --undo */
+	bool explain; /* risk --explain */
 	const char *shadows, *pps, *bps; /* mirror; NULL: as it is */
 	const char *arg[COMMAND_ARGS_MAX];
 	int arg_count;
@@ -32,6 +33,7 @@ enum client_result show_events(struct request *rq);
 enum client_result show_explain(struct request *rq);
 enum client_result show_neighbours(struct request *rq);
 enum client_result show_config(struct request *rq);
+enum client_result show_risk(struct request *rq);
 
 enum client_result change_shift(struct request *rq);
 enum client_result change_mirror(struct request *rq);

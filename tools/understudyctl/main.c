@@ -19,11 +19,14 @@ enum option_key {
 	OPTION_PPS,
 	OPTION_BPS,
 	OPTION_UNDO,
+	OPTION_EXPLAIN,
 };
 
 static const struct argp_option no_options[] = {{0}};
 static const struct argp_option events_options[] = {
 		{"follow", 'f', NULL, 0, "Wait for more events", 0}, {0}};
+static const struct argp_option risk_options[] = {
+		{"explain", OPTION_EXPLAIN, NULL, 0, "Every reason, and what is measured", 0}, {0}};
 static const struct argp_option drain_options[] = {
 		{"undo", OPTION_UNDO, NULL, 0, "Take new flows again", 0}, {0}};
 static const struct argp_option mirror_options[] = {
@@ -56,6 +59,9 @@ static const struct command {
 		{"events", "[-f]", "What happened", 0, 0, show_events, events_options},
 		{"explain", "SRC DST [tcp|udp]", "Where a flow goes, and why", 2, 3, show_explain,
 				no_options},
+		{"risk", "[SERVICE|ENDPOINT|SERVICE/ENDPOINT]",
+				"Risk of failing within 30, 60 and 300 s, and why", 0, 1, show_risk,
+				risk_options},
 		{"neighbours", "", "Link-layer neighbours", 0, 0, show_neighbours, no_options},
 		{"config", "", "The configuration in force", 0, 0, show_config, no_options},
 		{"shift", "SERVICE ENDPOINT SHARE",
@@ -180,6 +186,9 @@ take_option(int key, char *arg, struct line *l)
 		return 0;
 	case OPTION_UNDO:
 		l->request.undo = true;
+		return 0;
+	case OPTION_EXPLAIN:
+		l->request.explain = true;
 		return 0;
 	case OPTION_SHADOWS:
 		l->request.shadows = arg;
