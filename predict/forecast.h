@@ -20,6 +20,7 @@
 #define FORECAST_SEASONS_MAX 3
 #define FORECAST_EVENTS_MAX 16
 #define FORECAST_SLOTS_MAX 4096
+#define FORECAST_FLOOR_SHARE 0.05 /* of the usual value: a floor that suits loads */
 
 struct forecast_settings {
 	uint32_t season[FORECAST_SEASONS_MAX]; /* periods in samples, rising, at least 2 */

@@ -23,7 +23,7 @@
 
 #define LOAD_WATCH_VERSION 1
 #define LOAD_WATCH_PENDING 64
-#define LOAD_WATCH_INPUTS 6
+#define LOAD_WATCH_INPUTS 8
 #define LOAD_STATEMENT_TEXT_MAX 80
 
 struct load_statement {

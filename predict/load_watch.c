@@ -88,6 +88,8 @@ weigh(const struct load_watch *w, const struct forecast *f, struct load_pending 
 	p->input[3] = bounded(log(fmax(forecast_unrest(f), 1e-3)));
 	p->input[4] = bounded((p->center - forecast_to_scale(f, forecast_last(f))) / p->spread);
 	p->input[5] = 1;
+	p->input[6] = !(p->limit > 0);
+	p->input[7] = bounded(-log(p->spread));
 	p->probability = calibration_map_apply(
 			&w->map, regression_probability(&w->weights, p->input));
 }

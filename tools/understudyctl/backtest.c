@@ -11,6 +11,7 @@ static const struct subcommand {
 	int (*run)(int argc, char **argv);
 } subcommands[] = {
 		{"anomaly", "find what is strange in series", backtest_anomaly},
+		{"forecast", "forecast a series, and how good that is", backtest_forecast},
 };
 
 #define SUBCOMMAND_COUNT (sizeof(subcommands) / sizeof(subcommands[0]))

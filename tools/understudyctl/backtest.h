@@ -9,6 +9,7 @@
 #include "backtest_table.h"
 
 int backtest_anomaly(int argc, char **argv);
+int backtest_forecast(int argc, char **argv);
 
 /* The table: argv[0] is "backtest", argv[1] the subcommand. */
 int backtest_run(int argc, char **argv);
