@@ -16,6 +16,7 @@
 #include "flow_lister.h"
 #include "health.h"
 #include "history.h"
+#include "history_feed.h"
 #include "kernel_port.h"
 #include "measure.h"
 #include "neighbour.h"
@@ -88,6 +89,7 @@ on_tick(void *arg)
 
 	collector_tick(g->collector);
 	measurements_tick(g->measurements);
+	history_feed_tick(g->history_feed, loop_wall_ms());
 	predictor_tick(g->predictor);
 	if (publish_run(g->publisher) < 0)
 		journal_add(g->journal, JOURNAL_ERR, "publish", NULL, NULL,
@@ -317,7 +319,8 @@ create_tables(struct gateway *g, struct config *config)
 	g->collector = collector_create(g);
 	g->measurements = measurements_create(g);
 	g->predictor = g->measurements ? predictor_create(g) : NULL;
-	if (!g->publisher || !g->collector || !g->measurements || !g->predictor)
+	g->history_feed = history_feed_create(g);
+	if (!g->publisher || !g->collector || !g->history_feed || !g->measurements || !g->predictor)
 		return refuse(g, "no memory");
 	registry_set_active_flows(g->registry, collector_active_flows, g->collector);
 	restore(g);
@@ -417,6 +420,7 @@ gateway_stop(struct gateway *g)
 	predictor_free(g->predictor);
 	measurements_free(g->measurements);
 	collector_free(g->collector);
+	history_feed_free(g->history_feed);
 	history_free(g->history); /* after all who have something to keep */
 	publisher_free(g->publisher);
 	devices_close(g); /* their rings hold buffers of the data plane's pools */

@@ -28,6 +28,7 @@ struct filter;
 struct flow_lister;
 struct health;
 struct history;
+struct history_feed;
 struct kernel_ports;
 struct measurements;
 struct neighbours;
@@ -45,6 +46,7 @@ struct gateway {
 	struct filter *filter; /* filter.h: XDP and tc programs of kernel-owned interfaces */
 	struct collector *collector; /* collect.h */
 	struct history *history; /* history.h; NULL: none is kept */
+	struct history_feed *history_feed; /* history_feed.h */
 	struct measurements *measurements; /* measure.h */
 	struct predictor *predictor; /* predictor.h */
 	struct flow_lister *flows; /* flow_lister.h */

@@ -374,20 +374,21 @@ history_stats(const struct history *h, struct history_stats *out)
 void
 history_sync(struct history *h)
 {
-	struct history_message *m;
+	struct history_item item;
 	sem_t synced;
 
 	if (!h)
 		return;
 	sem_init(&synced, 0, 0);
-	m = message_create(h, HISTORY_SYNC, 0);
-	if (m) {
-		m->synced = &synced;
-		if (message_send(h, m)) {
-			wake(h);
-			while (sem_wait(&synced) < 0)
-				;
-		}
+	item = (struct history_item){.message = malloc(sizeof(struct history_message))};
+	if (item.message) {
+		*(struct history_message *)item.message =
+				(struct history_message){.kind = HISTORY_SYNC, .synced = &synced};
+		while (!history_ring_put(&h->shared.queue, &item))
+			sched_yield();
+		wake(h);
+		while (sem_wait(&synced) < 0)
+			;
 	}
 	sem_destroy(&synced);
 }
