@@ -29,12 +29,14 @@ enum {
 	BLOCK = 4096,
 	DISK_BLOCKS = 256,
 	STUCK_LOOK_US = 50000,
+	DRAIN_MS = 500,
 };
 
 static struct panel *panel;
 static const char *name, *disk_path;
 static uint16_t dependency_port;
 static int epoll_fd, listen_fd;
+static volatile sig_atomic_t ending;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t filled = PTHREAD_COND_INITIALIZER;
@@ -270,20 +272,48 @@ accept_all(void)
 }
 
 static void
-accept_run(void)
+handle_events(int timeout_ms)
 {
 	struct epoll_event events[64];
-	int i, n;
+	int i, n = epoll_wait(epoll_fd, events, 64, timeout_ms);
 
-	for (;;) {
-		n = epoll_wait(epoll_fd, events, 64, -1);
-		for (i = 0; i < n; i++) {
-			if (events[i].data.fd == listen_fd)
-				accept_all();
-			else
-				enqueue(events[i].data.fd);
-		}
+	for (i = 0; i < n; i++) {
+		if (events[i].data.fd == listen_fd)
+			accept_all();
+		else
+			enqueue(events[i].data.fd);
 	}
+}
+
+static void
+accept_run(void)
+{
+	uint64_t until;
+
+	while (!ending)
+		handle_events(-1);
+	accept_all();
+	close(listen_fd);
+	until = clock_us(CLOCK_MONOTONIC) + DRAIN_MS * 1000;
+	while (clock_us(CLOCK_MONOTONIC) < until)
+		handle_events(10);
+}
+
+static void
+on_signal(int number)
+{
+	ending = 1;
+}
+
+/* Threads that are made now never see SIGTERM: the acceptor must. */
+static void
+keep_signal(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	pthread_sigmask(how, &set, NULL);
 }
 
 static void
@@ -334,6 +364,7 @@ listen_on(uint16_t port)
 
 	listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	setsockopt(listen_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	setsockopt(listen_fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
 	must(bind(listen_fd, (struct sockaddr *)&at, sizeof(at)) == 0, "bind");
 	must(listen(listen_fd, 4096) == 0, "listen");
 	event.data.fd = listen_fd;
@@ -355,12 +386,13 @@ main(int argc, char **argv)
 	disk_path = argv[5];
 	dependency_port = argc > 6 ? (uint16_t)atoi(argv[6]) : 0;
 	atomic_store(&panel->workers, strtoul(argv[3], NULL, 10));
-	atomic_store(&panel->busy, 0);
-	atomic_store(&panel->queue, 0);
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	fill_disk();
+	keep_signal(SIG_BLOCK);
 	for (i = 0; i < panel->workers; i++)
 		start_worker(i);
+	signal(SIGTERM, on_signal);
+	keep_signal(SIG_UNBLOCK);
 	listen_on((uint16_t)atoi(argv[2]));
 	accept_run();
 	return 0;

@@ -177,7 +177,7 @@ class Deploy(Control):
     def set(self, level):
         if level >= 0.3 and not self.done:
             self.done = True
-            self.server.process.stop()
+            self.server.crash()
             self.up_at = time.monotonic() + 0.4
 
     def tick(self, now):
@@ -236,22 +236,18 @@ class BadShadow(Control):
 
 
 class Healthy(Control):
-    """Nothing fails, and much happens: a day in three minutes, bursts, deploys of p2's other version, a neighbour."""
+    """Nothing fails, and much happens: a day in three minutes, bursts, rolling deploys, a neighbour."""
     DAY_S, EVENT_S = 180, 45
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
         self.process = None
         self.next = None
-        self.up_at = None
 
     def set(self, level):
         pass
 
     def tick(self, now):
-        if self.up_at and now >= self.up_at:
-            self.up_at = None
-            self.server.restart()
         if self.process and now >= self.stop_at:
             self.process.kill()
             self.process = None
@@ -264,9 +260,8 @@ class Healthy(Control):
         if self.rng.random() < 0.5 and not self.process:
             self.process = kinds.neighbour(self.server, CPUS * self.rng.uniform(0.1, 0.35))
             self.stop_at = now + self.rng.uniform(5, 20)
-        elif not self.up_at:
-            self.server.process.stop()
-            self.up_at = now + 0.4
+        else:
+            self.server.replace()
 
     def end(self):
         if self.process:

@@ -110,8 +110,20 @@ class Server:
                 self.panel.set(field, settings.get(field, 0))
         self.process = kind.start(self)
 
+    def crash(self):
+        """Ends at once, whatever it is doing."""
+        self.process.kill()
+        for field in ("busy", "queue") if self.panel else ():
+            self.panel.set(field, 0)
+
     def restart(self):
         self.process = self.kind.start(self)
+
+    def replace(self):
+        """A new process beside the old one, which finishes what it has and ends."""
+        old = self.process
+        self.process = self.kind.start(self)
+        old.popen.terminate()
 
     def exporter_row(self):
         return {"namespace": self.host.path, "port": EXPORTER_PORT, "machine": self.machine.name,
