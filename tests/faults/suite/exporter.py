@@ -43,6 +43,11 @@ class Source:
         self.begin = self.last = time.monotonic()
         self.load = 0.0
 
+    def fields_now(self):
+        """With the limits that the machine has now: another process sets them."""
+        refresh(self.machine)
+        return self.fields()
+
     def fields(self):
         now = time.monotonic()
         busy = self.machine.busy_seconds()
@@ -105,8 +110,7 @@ def answer(connection, source):
     try:
         if not connection.recv(REQUEST_MAX):
             return
-        refresh(source.machine)
-        body = page_of(source.fields()).encode()
+        body = page_of(source.fields_now()).encode()
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close\r\n"
                            b"Content-Length: %d\r\n\r\n" % len(body) + body)
     except OSError:

@@ -41,7 +41,7 @@ class Watch:
                 if full:
                     recorded = time.monotonic()
                     self.record(now, rows)
-                    # self.ask_risk(now)
+                    self.ask_risk(now)
             except (OSError, LabError, KeyError, ValueError) as error:
                 if len(self.errors) < 20:
                     self.errors.append(f"{time.monotonic() - self.begin:.1f} s: {error!r}")
@@ -67,7 +67,7 @@ class Watch:
             leg = row["legs"].get("server") or {}
             values |= {f"leg_{key}": value for key, value in leg.items() if not isinstance(value, (dict, list))}
             values |= {f"n_{key}": value for key, value in (leg.get("total") or {}).items() if not isinstance(value, (dict, list))}
-            values |= {column(key): value for key, value in self.sources[name].fields()}
+            values |= {column(key): value for key, value in self.sources[name].fields_now()}
             self.records.setdefault(name, []).append(values)
 
     def stop(self):
