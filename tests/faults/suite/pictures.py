@@ -50,7 +50,7 @@ def leads(report, path):
     """A row per fault: dots where traffic began to move, in seconds before the failure with the controller off."""
     off = report.by_arm("off")
     faults = [f for f in dict.fromkeys(r["fault"] for r in report.runs)
-              if any(k[0] == f and r["breach_s"] is not None and not r["control"] for k, r in off.items())]
+              if any(k[0] == f and r["failure_s"] is not None and not r["control"] for k, r in off.items())]
     width, left, top, step = 860, 120, 70, 34
     page = Canvas(width, top + step * len(faults) + 60)
     low, high = -60.0, 10.0
@@ -72,12 +72,12 @@ def leads(report, path):
         page.text(left - 12, y + 4, fault, align=1)
         page.line(left, y, width - 30, y)
         for (name, seed), r in off.items():
-            if name == fault and r["breach_s"] is not None:
-                page.line(x_of(-r["breach_s"]), y - 7, x_of(-r["breach_s"]), y + 7, INK, 2)
+            if name == fault and r["failure_s"] is not None:
+                page.line(x_of(-r["failure_s"]), y - 7, x_of(-r["failure_s"]), y + 7, INK, 2)
                 for offset, arm in ((-6, "predictor"), (6, "thresholds")):
                     other = report.by_arm(arm).get((fault, seed))
                     if other and other["shift_s"] is not None:
-                        page.dot(x_of(other["shift_s"] - r["breach_s"]), y + offset, COLOUR[arm], alpha=0.75)
+                        page.dot(x_of(other["shift_s"] - r["failure_s"]), y + offset, COLOUR[arm], alpha=0.75)
     page.save(path)
 
 

@@ -35,7 +35,7 @@ class Report:
         return [pair for r in self.runs for pair in r.get("statements", [])]
 
     def summary(self):
-        """A degradation is a fault whose run with the controller off breached the objective."""
+        """A degradation is a fault that failed with the controller off."""
         off = self.by_arm("off")
         result = {}
         for arm in ("predictor", "thresholds", "health_checks"):
@@ -57,7 +57,7 @@ def as_json(summary, runs):
 
 
 def in_time(row):
-    return row["shift_s"] is not None and (row["breach_s"] is None or row["shift_s"] < row["breach_s"])
+    return row["shift_s"] is not None and (row["failure_s"] is None or row["shift_s"] < row["failure_s"])
 
 
 def totals(rows):
@@ -67,9 +67,9 @@ def totals(rows):
 
 
 def arm_summary(rows, off):
-    faults = {key: r for key, r in rows.items() if not r["control"] and key in off and off[key]["breach_s"] is not None}
+    faults = {key: r for key, r in rows.items() if not r["control"] and key in off and off[key]["failure_s"] is not None}
     good = [key for key, r in faults.items() if in_time(r)]
-    leads = [off[key]["breach_s"] - faults[key]["shift_s"] for key in good]
+    leads = [off[key]["failure_s"] - faults[key]["shift_s"] for key in good]
     healthy = [r for r in rows.values() if r["fault"] == "healthy"]
     controls = [r for r in rows.values() if r["control"] and r["fault"] != "healthy"]
     minutes = sum(r["seconds"] for r in healthy) / 60
@@ -96,9 +96,9 @@ def table(rows):
 
 
 def text(report):
-    rows = [("fault seed", "arm", "shift", "breach", "first", "failed", "slow", "long f", "long s", "p99 ms", "shifts")]
+    rows = [("fault seed", "arm", "shift", "failure", "first", "failed", "slow", "long f", "long s", "p99 ms", "shifts")]
     for r in report.runs:
-        rows.append((f"{r['fault']} {r['seed']}", r["arm"], r["shift_s"], r["breach_s"], r["first_hurt_s"], r["failed"],
+        rows.append((f"{r['fault']} {r['seed']}", r["arm"], r["shift_s"], r["failure_s"], r["first_hurt_s"], r["failed"],
                      r["slow"], r["failed_long"], r["slow_long"], r["p99_ms"], r["shift_episodes"]))
     lines = table(rows) + [""]
     summary = report.summary()

@@ -2,8 +2,9 @@
 """How true the statements about failure were: those of the runs with the controller off, which nothing prevented.
 
 A statement is the probability, told each STEP_S for an endpoint that serves, that it fails or breaches its objective
-within HORIZON_S. It came true if clients saw the breach in that time. The last seconds of a run, whose outcome nobody
-saw, make none; nor do those after the breach.
+within HORIZON_S. It came true if it failed in that time. What has no fault does not fail, also after the
+run: its statements are false ones. Of the endpoint that has one, statements count from when it begins, because before
+there is nothing to be seen, until the failure, after which there is nothing to be said.
 """
 
 HORIZON_S, STEP_S, BINS = 60, 2, 10
@@ -12,17 +13,17 @@ FAULTY = {"overload": ("p1", "p2")}  # all others: p1
 
 def of_run(row, risks):
     """[(probability, came true)] from (second, endpoint, probability)."""
-    breach = None if row["breach_s"] is None else row["begin_s"] + row["breach_s"]
-    faulty = FAULTY.get(row["fault"], ("p1",))
+    fails = not row["control"] and row["failure_s"] is not None
+    faulty = FAULTY.get(row["fault"], ("p1",)) if not row["control"] else ()
     result, last = [], {}
     for at, name, probability in risks:
+        since = at - row["begin_s"]
         if name not in ("p1", "p2") or probability is None or at - last.get(name, -STEP_S) < STEP_S - 0.1:
             continue
-        true = breach is not None and name in faulty and at < breach <= at + HORIZON_S
-        if not true and (at + HORIZON_S > row["seconds"] or (breach is not None and at >= breach)):
+        if name in faulty and not (fails and 0 <= since < row["failure_s"]):
             continue
         last[name] = at
-        result.append((round(probability, 4), int(true)))
+        result.append((round(probability, 4), int(name in faulty and row["failure_s"] <= since + HORIZON_S)))
     return result
 
 

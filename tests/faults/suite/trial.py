@@ -49,6 +49,7 @@ class Run:
         self.arm = arm
         self.error = None
         self.row = None
+        self.died = None
         self.thread = threading.Thread(target=self.guard, daemon=True)
         self.thread.start()
 
@@ -92,6 +93,8 @@ class Run:
                     fault.set(times.level(now - begin))
                     last = now
                 wanted = fault.tick(now) if now - begin >= times.begin else None
+                if not self.died and not fault.control and not fault.server.alive():
+                    self.died = now - begin
                 time.sleep(max(0.0005, min(TICK_S, (wanted or now + TICK_S) - now)))
         finally:
             fault.end()
@@ -102,13 +105,15 @@ class Run:
         shift = next((at for at, _, _ in shifts if at >= times.begin), None)
         breach = judge.breach(requests, times.begin)
         hurt = judge.first_hurt(requests, times.begin)
+        failure = min((at for at in (breach, self.died) if at is not None), default=None)
 
         def since(at):
             return None if at is None else round(at - times.begin, 2)
         row = {
             "fault": self.trial.name, "seed": self.trial.seed, "arm": self.arm, "control": self.trial.fault.control,
             "seconds": round(times.end, 1), "begin_s": round(times.begin, 1), "growth_s": round(times.growth, 1),
-            "shift_s": since(shift), "breach_s": since(breach), "first_hurt_s": since(hurt),
+            "shift_s": since(shift), "breach_s": since(breach), "died_s": since(self.died), "failure_s": since(failure),
+            "first_hurt_s": since(hurt),
             "shifted": sorted({name for _, name, _ in shifts}), "shift_episodes": episodes(watcher.shifts),
             "early_shifts": episodes([s for s in watcher.shifts if s[0] < times.begin]),
             "last_share": watcher.share.get("p1", 0), **judge.counts(requests), "watch_errors": watcher.errors[:3],

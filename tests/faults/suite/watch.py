@@ -54,11 +54,14 @@ class Watch:
                 self.shifts.append((round(now, 2), name, share))
 
     def ask_risk(self, now):
-        for row in self.stage.gateway.api.get("/v1/risk")["endpoints"]:
-            risk = row["risk"] if "risk" in row else row
-            if risk and risk.get("probability"):
-                self.risks.append((round(now, 2), row["endpoint"], risk["probability"]["60"]))
-                self.reasons.append((round(now, 2), row["endpoint"], risk["probability"], risk.get("state"), risk.get("why")))
+        """What the gateway says of each endpoint: the risk and why, and the metrics that it has it from."""
+        for row in self.stage.gateway.api.get("/v1/risk?explain=1")["endpoints"]:
+            name = row["endpoint"]
+            if row.get("probability"):
+                self.risks.append((round(now, 2), name, row["probability"]["60"]))
+                self.reasons.append((round(now, 2), name, row["probability"], row.get("state"), row.get("why")))
+            if self.records.get(name):
+                self.records[name][-1] |= {f"m_{m['metric']}": m["value"] for m in row.get("metrics") or []}
 
     def record(self, now, rows):
         for row in rows:
