@@ -37,6 +37,49 @@ struct config_check {
 	size_t expect_len;
 };
 
+enum scrape_aggregate {
+	SCRAPE_SUM,
+	SCRAPE_MAX,
+	SCRAPE_MIN,
+	SCRAPE_AVERAGE,
+	SCRAPE_COUNT, /* of series, whatever their values */
+};
+
+/* Which way a metric is bad news. */
+enum scrape_worse {
+	SCRAPE_WORSE_UP,
+	SCRAPE_WORSE_DOWN,
+	SCRAPE_WORSE_NEITHER, /* both are news */
+};
+
+/* One metric out of what is scraped. */
+struct config_scrape_metric {
+	char *name; /* ours */
+	char *metric; /* name and labels: scrape_metric.h */
+	char *per; /* divided by these; "" or NULL: not divided */
+	bool rate, per_rate; /* a counter: what it gains in a second */
+	bool complement; /* 1 minus the quotient */
+	uint8_t aggregate, per_aggregate; /* enum scrape_aggregate: of all series that match */
+	uint8_t worse; /* enum scrape_worse */
+	double limit; /* 0: none */
+	double floor; /* 0: by kind, see docs/collecting.md */
+	char *unit;
+	uint16_t port; /* 0: the scrape's */
+	char *path; /* "" or NULL: the scrape's */
+};
+
+/* scrape: of a service, and of an endpoint that overrides it. */
+struct config_scrape {
+	struct ip_addr addr; /* none: the endpoint's */
+	uint16_t port; /* 0: nothing is scraped */
+	char *path;
+	uint32_t interval_ms, timeout_ms;
+	uint32_t max_mb; /* of one page */
+	bool node; /* node_exporter's cpu, memory, disk and load */
+	struct config_scrape_metric *metric;
+	size_t metric_count;
+};
+
 /* mirror: of a service, and of an endpoint that overrides it. */
 struct config_mirror {
 	uint32_t share; /* of flows */
@@ -57,6 +100,7 @@ struct config_endpoint {
 	bool drain;
 	struct config_mirror mirror;
 	struct config_check check;
+	struct config_scrape scrape;
 	int line; /* where it stands, for errors found later */
 };
 
@@ -159,6 +203,21 @@ struct config_gateway {
 	uint32_t fragment_ms;
 };
 
+/* What a factor's severity counts for. */
+struct config_outside_weight {
+	char *factor;
+	double weight; /* 0 to 1 */
+};
+
+/* outside: a feed of what may go wrong at a place, for reasons that no endpoint can know. */
+struct config_outside {
+	char *url; /* file:///..., http:// or https:// */
+	uint32_t interval_ms, timeout_ms;
+	struct config_outside_weight *weight; /* of other factors: 1 */
+	size_t weight_count;
+	int line;
+};
+
 struct config_history_keep {
 	uint64_t second_ms, ten_seconds_ms, minute_ms; /* samples; steps of 10 s and of a minute */
 	uint64_t records_ms;
@@ -183,6 +242,8 @@ struct config {
 	size_t local_count;
 	struct config_service *service;
 	size_t service_count;
+	struct config_outside *outside;
+	size_t outside_count;
 };
 
 /* Where errors go: one line each, "FILE:LINE: KEY: VALUE: what is wrong; what to do". */

@@ -34,6 +34,12 @@ key_equal(const struct key *key, const void *a, const void *b)
 	return scalar_equal(key, a, b);
 }
 
+bool
+config_key_equal(const struct key *key, const void *a, const void *b)
+{
+	return key_equal(key, a, b);
+}
+
 static bool
 group_equal(const struct key_group *group, const void *a, const void *b)
 {

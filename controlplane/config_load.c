@@ -116,6 +116,9 @@ finish_endpoint(struct config_endpoint *e, const struct yaml *node)
 		e->mirror = (struct config_mirror){.shadows = 1};
 	if (set_text(&e->zone, "") < 0)
 		return -ENOMEM;
+	if (!config_read_inherited(node, "scrape", "timeout") &&
+			e->scrape.timeout_ms > e->scrape.interval_ms)
+		e->scrape.timeout_ms = e->scrape.interval_ms;
 	return finish_check(e, node);
 }
 

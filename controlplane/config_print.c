@@ -30,6 +30,8 @@ is_shown(const struct key *key, const void *base)
 		return *key_count_of(key, base) > 0;
 	if (key->type != KEY_MAP)
 		return !scalar_is_none(key, base);
+	if (key_field(key, base) == &e->scrape)
+		return e->scrape.port != 0;
 	return key_field(key, base) == &e->mirror ? e->shadow_count > 0
 						  : e->check.kind != CHECK_NONE;
 }

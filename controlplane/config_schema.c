@@ -3,6 +3,7 @@
 
 #include "config_history.h"
 #include "config_policy.h"
+#include "config_scrape.h"
 
 #include "dataplane.h"
 
@@ -124,6 +125,9 @@ static const struct key endpoint_keys[] = {
 				FIELD(struct config_endpoint, mirror), .group = &mirror_group},
 		{"check", KEY_MAP, KEY_OMITTED | KEY_INHERITED,
 				FIELD(struct config_endpoint, check), .group = &check_group},
+		{"scrape", KEY_MAP, KEY_OMITTED | KEY_INHERITED,
+				FIELD(struct config_endpoint, scrape),
+				.group = &config_scrape_group},
 };
 static const struct key_group endpoint_group = {"an endpoint", sizeof(struct config_endpoint),
 		offsetof(struct config_endpoint, line), GROUP(endpoint_keys)};
@@ -158,6 +162,7 @@ static const struct key service_keys[] = {
 				.fallback = "none"},
 		{"mirror", KEY_TEMPLATE, .group = &mirror_group},
 		{"check", KEY_TEMPLATE, .group = &check_group},
+		{"scrape", KEY_TEMPLATE, .group = &config_scrape_group},
 		{"objective", KEY_MAP, FIELD(struct config_service, objective),
 				.group = &config_objective_group},
 		{"policy", KEY_MAP, FIELD(struct config_service, policy),
@@ -282,6 +287,8 @@ static const struct key config_keys[] = {
 				.max = 2048, .item = &item_address},
 		{"services", KEY_LIST, LIST(struct config, service, service_count),
 				.max = UINT32_MAX, .group = &service_group},
+		{"outside", KEY_LIST, KEY_OMITTED, LIST(struct config, outside, outside_count),
+				.max = 8, .group = &config_outside_group},
 };
 const struct key_group config_schema = {
 		"a configuration", sizeof(struct config), GROUP(config_keys)};

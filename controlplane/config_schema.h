@@ -85,6 +85,9 @@ const struct key *key_group_find(const struct key_group *group, const char *name
 /* Frees what the fields of a struct own, not the struct. */
 void key_group_fini(const struct key_group *group, void *base);
 
+/* Do the fields of two structs have the same value? config_compare.c */
+bool config_key_equal(const struct key *key, const void *a, const void *b);
+
 static inline void *
 key_field(const struct key *key, const void *base)
 {

@@ -209,4 +209,5 @@ config_validate(const struct config *config, struct yaml *root, struct complaint
 	validate_ports(&v);
 	validate_addresses(&v);
 	validate_services(&v);
+	validate_outside(&v);
 }

@@ -25,6 +25,9 @@ void validate_shadows(
 		const struct validation *v, const struct config_service *s, struct yaml *node);
 void validate_endpoint(const struct validation *v, const struct config_service *s,
 		const struct config_endpoint *e, struct yaml *node);
+void validate_scrape(const struct validation *v, const struct config_service *s,
+		const struct config_endpoint *e, struct yaml *node); /* config_scrape.c */
+void validate_outside(const struct validation *v); /* config_scrape.c */
 void validate_check(const struct validation *v, const struct config_service *s,
 		const struct config_endpoint *e, struct yaml *node);
 

@@ -288,6 +288,7 @@ validate_service(const struct validation *v, const struct config_service *s, str
 	for (i = 0; i < s->endpoint_count; i++) {
 		validate_endpoint(v, s, &s->endpoint[i], endpoints->child[i]);
 		validate_check(v, s, &s->endpoint[i], endpoints->child[i]);
+		validate_scrape(v, s, &s->endpoint[i], endpoints->child[i]);
 	}
 	validate_twins(v, s, node);
 	validate_weights(v, s, node);

@@ -20,7 +20,9 @@
 #include "kernel_port.h"
 #include "measure.h"
 #include "neighbour.h"
+#include "outside.h"
 #include "predictor.h"
+#include "scrape.h"
 #include "state_file.h"
 #include "telemetry.h"
 
@@ -194,6 +196,7 @@ gateway_reload(struct gateway *g, struct config_errors *errors)
 		reload_error(g, rc, errors);
 		return rc;
 	}
+	measurements_reload(g->measurements);
 	apply_config(g);
 	neighbours_sync(g->neighbours);
 	health_sync(g->health);
@@ -317,7 +320,10 @@ create_tables(struct gateway *g, struct config *config)
 	g->history = history_create(g);
 	g->publisher = publisher_create(g->dataplane, g->registry);
 	g->collector = collector_create(g);
-	g->measurements = measurements_create(g);
+	g->scraper = scraper_create(g);
+	g->outside = outside_create(g);
+	if (g->scraper && g->outside)
+		g->measurements = measurements_create(g);
 	g->predictor = g->measurements ? predictor_create(g) : NULL;
 	g->history_feed = history_feed_create(g);
 	if (!g->publisher || !g->collector || !g->history_feed || !g->measurements || !g->predictor)
@@ -419,6 +425,8 @@ gateway_stop(struct gateway *g)
 	neighbours_free(g->neighbours);
 	predictor_free(g->predictor);
 	measurements_free(g->measurements);
+	outside_free(g->outside);
+	scraper_free(g->scraper);
 	collector_free(g->collector);
 	history_feed_free(g->history_feed);
 	history_free(g->history); /* after all who have something to keep */

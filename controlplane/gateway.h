@@ -32,6 +32,8 @@ struct history_feed;
 struct kernel_ports;
 struct measurements;
 struct neighbours;
+struct outside;
+struct scraper;
 struct predictor;
 
 struct gateway {
@@ -48,6 +50,8 @@ struct gateway {
 	struct history *history; /* history.h; NULL: none is kept */
 	struct history_feed *history_feed; /* history_feed.h */
 	struct measurements *measurements; /* measure.h */
+	struct scraper *scraper; /* scrape.h */
+	struct outside *outside; /* outside.h */
 	struct predictor *predictor; /* predictor.h */
 	struct flow_lister *flows; /* flow_lister.h */
 	struct api *api; /* api.h */

@@ -6,7 +6,10 @@
 #include <string.h>
 
 #include "collect.h"
+#include "config_scrape.h"
 #include "endpoint_walk.h"
+#include "outside.h"
+#include "scrape.h"
 
 /* One endpoint's numbers of the last interval. */
 struct row {
@@ -92,6 +95,19 @@ side_tick(struct measurements *m, uint32_t eid, enum measure_side side, double *
 		memcpy(out, nothing.value[side], sizeof(*out) * METRIC_PASSIVE_COUNT);
 }
 
+/* What is scraped is true of the server, whoever's traffic it serves. */
+static void
+scraped_tick(struct measurements *m, const struct endpoint *e, struct row *row)
+{
+	double *serving = row->value[MEASURE_SERVING] + METRIC_PASSIVE_COUNT;
+	size_t room = METRICS_MAX - METRIC_PASSIVE_COUNT;
+
+	if (!m->g->scraper)
+		return;
+	scraper_values(m->g->scraper, e, serving, room);
+	memcpy(row->value[MEASURE_COPIES] + METRIC_PASSIVE_COUNT, serving, room * sizeof(*serving));
+}
+
 static void
 endpoint_tick(struct measurements *m, const struct endpoint *e)
 {
@@ -109,6 +125,7 @@ endpoint_tick(struct measurements *m, const struct endpoint *e)
 	row = m->row[e->eid];
 	side_tick(m, e->eid, MEASURE_SERVING, row->value[MEASURE_SERVING]);
 	side_tick(m, e->eid, MEASURE_COPIES, row->value[MEASURE_COPIES]);
+	scraped_tick(m, e, row);
 }
 
 void
@@ -117,6 +134,8 @@ measurements_tick(struct measurements *m)
 	const struct endpoint *e;
 	struct endpoint_walk walk;
 
+	if (m->config != registry_config(m->g->registry))
+		measurements_reload(m);
 	endpoint_walk_init(&walk, m->g->registry, NULL);
 	while ((e = endpoint_walk_next_or_null(&walk)))
 		endpoint_tick(m, e);
@@ -138,12 +157,60 @@ objective_limits(const struct policy_objective *o, struct metric *metric)
 		metric[METRIC_errors].limit = o->errors;
 }
 
+static double
+default_floor(const struct config_scrape_metric *config)
+{
+	if (config->per && config->per[0])
+		return 0.01;
+	return config->limit > 0 ? config->limit / 100 : 1;
+}
+
+static enum metric_shape
+scraped_shape(const struct config_scrape_metric *config)
+{
+	if (!config->per || !config->per[0])
+		return config->limit > 0 && config->limit <= 1 ? METRIC_SHARE : METRIC_LOG;
+	return config->limit <= 1 ? METRIC_SHARE : METRIC_LINEAR;
+}
+
+static void
+scraped_init(struct metric *out, const struct config_scrape_metric *config)
+{
+	static const int worse_of[] = {
+			[SCRAPE_WORSE_UP] = 1,
+			[SCRAPE_WORSE_DOWN] = -1,
+			[SCRAPE_WORSE_NEITHER] = 0,
+	};
+
+	*out = (struct metric){.shape = scraped_shape(config),
+			.worse = worse_of[config->worse],
+			.floor = config->floor > 0 ? config->floor : default_floor(config),
+			.limit = config->limit > 0 ? config->limit : NAN,
+			.scraped = true};
+	snprintf(out->name, sizeof(out->name), "%s", config->name);
+	snprintf(out->unit, sizeof(out->unit), "%s", config->unit ? config->unit : "");
+}
+
+/* All endpoints that are scraped have the same ones: config_scrape.c. */
+static void
+scraped_add(struct service_metrics *out, const struct config_service *config)
+{
+	const struct config_scrape_metric *scraped[METRICS_MAX];
+	size_t i, n = 0;
+
+	for (i = 0; i < config->endpoint_count && n == 0; i++)
+		n = config_scrape_metrics(&config->endpoint[i].scrape, scraped);
+	for (i = 0; i < n; i++)
+		scraped_init(&out->metric[out->count++], scraped[i]);
+}
+
 static void
 service_init(struct service_metrics *out, const struct config_service *config)
 {
 	metric_passive_init(out->metric);
 	objective_limits(&config->objective, out->metric);
 	out->count = METRIC_PASSIVE_COUNT;
+	scraped_add(out, config);
 }
 
 /* Anew for each configuration. */
@@ -165,13 +232,23 @@ services_build(struct measurements *m)
 	m->config = config;
 }
 
+void
+measurements_reload(struct measurements *m)
+{
+	services_build(m);
+	if (m->g->scraper)
+		scraper_sync(m->g->scraper);
+	if (m->g->outside)
+		outside_sync(m->g->outside);
+}
+
 const struct metric *
 measurements_metrics(struct measurements *m, const struct service *s, size_t *count)
 {
 	size_t i = (size_t)(s->config - registry_config(m->g->registry)->service);
 
 	if (m->config != registry_config(m->g->registry))
-		services_build(m);
+		measurements_reload(m);
 	if (i >= m->service_count) {
 		*count = 0;
 		return NULL;
@@ -191,8 +268,9 @@ measurements_values(struct measurements *m, const struct endpoint *e, enum measu
 double
 measurements_outside(struct measurements *m, const struct endpoint *e, char *factor, size_t size)
 {
-	if (size)
-		*factor = '\0';
+	if (m->g->outside)
+		return outside_at(m->g->outside, e->config->zone, factor, size);
+	snprintf(factor, size, "%s", "");
 	return 0;
 }
 

@@ -21,6 +21,9 @@ enum measure_side {
 struct measurements *measurements_create(struct gateway *g); /* NULL when out of memory */
 void measurements_free(struct measurements *m);
 
+/* After every reload of the registry: metrics, scrapes and feeds follow the configuration. */
+void measurements_reload(struct measurements *m);
+
 /* Once a second, after collector_tick(). */
 void measurements_tick(struct measurements *m);
 

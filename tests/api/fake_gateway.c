@@ -13,7 +13,9 @@
 #include "kernel_port.h"
 #include "measure.h"
 #include "neighbour.h"
+#include "outside.h"
 #include "predictor.h"
+#include "scrape.h"
 
 static struct fake *fake;
 static struct rte_rcu_qsbr *qsbr;
@@ -116,6 +118,8 @@ fake_create(const char *socket_path)
 	if (publish_run(f->g.publisher) < 0)
 		die("publish");
 	f->g.collector = collector_create(&f->g);
+	f->g.scraper = scraper_create(&f->g);
+	f->g.outside = outside_create(&f->g);
 	f->g.measurements = measurements_create(&f->g);
 	f->g.predictor = predictor_create(&f->g);
 	if (!f->g.collector || !f->g.measurements || !f->g.predictor)
@@ -128,6 +132,8 @@ fake_free(struct fake *f)
 {
 	predictor_free(f->g.predictor);
 	measurements_free(f->g.measurements);
+	outside_free(f->g.outside);
+	scraper_free(f->g.scraper);
 	collector_free(f->g.collector);
 	publisher_free(f->g.publisher);
 	registry_free(f->g.registry);
