@@ -18,7 +18,7 @@ RULES = ["cpu > 90% for 10s", "memory > 85% for 5s", "reply_p99 > 200000 for 5s"
 def service_keys(arm, kind):
     """What an arm adds to the service of a kind of server."""
     keys = {"replies": kind.replies} if kind.replies else {}
-    # keys["scrape"] = SCRAPE | ({"metrics": APP_METRICS} if kind.name == "app" else {})
+    keys["scrape"] = SCRAPE | ({"metrics": APP_METRICS} if kind.name == "app" else {})
     if arm != "off":
         keys["check"] = {**kind.check, **CHECK}
     if arm == "predictor":

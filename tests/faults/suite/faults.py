@@ -74,11 +74,11 @@ class Pool(Fault):
 
 
 class Disk(Fault):
-    """Writes per second of the disk limited by the control group, from 300 to 60; every request writes and syncs once."""
+    """Writes per second of the disk limited by the control group, from 300 to 20; every request writes and syncs once."""
     settings = {**APP, "write_blocks": 1}
 
     def set(self, level):
-        self.server.machine.limit_writes(round(between(300, 60, level)))
+        self.server.machine.limit_writes(round(between(300, 20, level)))
 
 
 class Loss(Fault):

@@ -157,6 +157,6 @@ table inet loss {{
 
 def neighbour(server, cpus):
     """A process on the server's machine that burns CPU."""
-    group = server.machine.subgroup(cpus)
-    command = group.enter(["/bin/sh", "-c", "while :; do :; done"])
+    server.machine.limit_neighbour(cpus)
+    command = server.machine.enter(["/bin/sh", "-c", "while :; do :; done"], "neighbour")
     return server.host.start(*command, name="neighbour", cpu=None, stdout=subprocess.DEVNULL)

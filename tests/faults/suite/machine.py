@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A machine of a server: control groups with so much CPU, memory and disk, and what it used of them.
 
-Both versions of cgroups: in the first each controller has a tree of its own, in the second all share one.
+Both versions of cgroups: in the first each controller has a tree of its own, in the second all share one, and only leaves
+hold processes. So in each tree:
+
+    MACHINE (the limits) +- server
+                         +- neighbour (less CPU)
 """
 
 import os
@@ -19,6 +23,7 @@ LIMITS = {
         "writes": "blkio/{}/blkio.throttle.write_iops_device", "shares": "cpu/{}/cpu.shares"},
     2: {"cpu": "{}/cpu.max", "memory": "{}/memory.max", "writes": "{}/io.max", "shares": "{}/cpu.weight"},
 }
+LEAVES = ("server", "neighbour")
 TREES = {1: ("cpu", "cpuacct", "memory", "blkio"), 2: ("",)}
 
 
@@ -54,6 +59,10 @@ class Machine:
             (ROOT / "cgroup.subtree_control").write_text("+cpu +memory +io")
         for group in self.groups:
             group.mkdir()
+            if self.version == 2:
+                (group / "cgroup.subtree_control").write_text("+cpu")
+            for leaf in LEAVES:
+                (group / leaf).mkdir()
         self.memory = memory
         self.busy = 0.0
         self.looked = None
@@ -80,20 +89,15 @@ class Machine:
         disk = disk_of(self.directory)
         self.write("writes", f"{disk} {per_second}" if self.version == 1 else f"{disk} wiops={per_second}")
 
-    def enter(self, command):
+    def enter(self, command, leaf="server"):
         """The command as run on this machine."""
-        script = "".join(f"echo $$ >{group}/cgroup.procs && " for group in self.groups)
+        script = "".join(f"echo $$ >{group}/{leaf}/cgroup.procs && " for group in self.groups)
         return ["/bin/sh", "-c", script + 'exec "$@"', "sh", *map(str, command)]
 
-    def subgroup(self, cpus):
-        """Where a neighbour runs: on this machine, with no more than so much CPU."""
-        neighbour = object.__new__(Machine)
-        neighbour.__dict__ = dict(self.__dict__, name=f"{self.name}/neighbour",
-                                  groups=[group / "neighbour" for group in self.groups])
-        for group in neighbour.groups:
-            group.mkdir(exist_ok=True)
-        neighbour.limit_cpu(cpus)
-        return neighbour
+    def limit_neighbour(self, cpus):
+        quota = round(cpus * PERIOD_US)
+        path = LIMITS[self.version]["cpu"].format(f"{self.name}/neighbour")
+        (ROOT / path).write_text(str(quota) if self.version == 1 else f"{quota} {PERIOD_US}")
 
     def cpu_seconds(self):
         if self.version == 1:
@@ -131,12 +135,22 @@ class Machine:
         return count
 
     def pids(self):
-        return (self.groups[0] / "cgroup.procs").read_text().split()
+        return [pid for leaf in LEAVES for pid in (self.groups[0] / leaf / "cgroup.procs").read_text().split()]
 
-    def close(self):
-        for group in self.groups:
-            for path in (group / "neighbour", group):
-                try:
-                    path.rmdir()
-                except OSError:
-                    pass  # not there, or the kernel still holds it for a dead process
+    def close(self, seconds=5.0):
+        """When its processes have ended: the kernel lets go of the last one a moment after it is reaped."""
+        deadline = time.monotonic() + seconds
+        paths = [path for group in self.groups for path in (*[group / leaf for leaf in LEAVES], group)]
+        while paths and time.monotonic() < deadline:
+            paths = [path for path in paths if not removed(path)]
+            time.sleep(0.05 if paths else 0)
+
+
+def removed(path):
+    try:
+        path.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
