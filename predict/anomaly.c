@@ -11,7 +11,13 @@
 #include <string.h>
 
 #define SAMPLE_MAX 1e30
-#define CADENCE_NAB_S 300. /* the threshold was fixed on series of 5 minutes */
+#define DAY_S 86400.
+#define FAST_S \
+	60. /* series with more samples must hold a score for two: a second's peak is no news, five minutes' is */
+#define THRESHOLD 2.3f /* nats; 2.0 to 2.5 measure alike on series of 5 minutes */
+#define RISE .3f
+#define RISE_TAU 6.f /* learning lengths, but not less than a day */
+#define QUIET_SHARE 5 /* of the learning length */
 #define WIDTH_SHARE 15 /* of the learning length; 12 to 18 measure the same */
 #define WIDTH_LEAST 8
 #define RECENT_LEAST 3
@@ -46,13 +52,20 @@ segment_of(const struct anomaly_settings *s)
 void
 anomaly_settings_init(struct anomaly_settings *s, double cadence_s, uint32_t learn)
 {
+	float day = (float)(DAY_S / cadence_s), tau = RISE_TAU * (float)learn;
+	bool fast = cadence_s < FAST_S;
+
 	*s = (struct anomaly_settings){
 			.learn = learn,
 			.memory = MEMORY,
-			.alarm = {.threshold = 2.5f,
-					.rise = .3f,
-					.rise_tau = 6.f * (float)learn,
-					.quiet = learn / 5},
+			.fast = fast,
+			.alarm = {.threshold = THRESHOLD,
+					.rarity = fast ? day : 0,
+					.rise = RISE,
+					.rise_tau = tau > day ? tau : day,
+					.quiet = learn / QUIET_SHARE,
+					.memory = MEMORY,
+					.holds = fast},
 	};
 }
 
@@ -64,7 +77,7 @@ anomaly_init(struct anomaly *a, const struct anomaly_settings *s)
 	memset(a, 0, sizeof(*a));
 	anomaly_window_init(&a->window, width, recent_of(width));
 	anomaly_pattern_init(&a->pattern, segment_of(s));
-	anomaly_season_init(&a->season);
+	anomaly_season_init(&a->season, !s->fast);
 }
 
 /* All views but the course, from the state before `x` but for the window, which holds it. */
@@ -74,15 +87,16 @@ look(struct anomaly *a, double x, int64_t seconds, float view[ANOMALY_VIEWS])
 	struct anomaly_expected usual = anomaly_season_expect(
 			&a->season, x, seconds, a->level.n ? a->level.mean : x);
 	struct anomaly_moments all = anomaly_window_all(&a->window);
-	struct anomaly_moments recent = anomaly_window_recent(&a->window);
-	double scale = anomaly_level_inverse_sd(&a->level);
+	double scale = anomaly_level_inverse_sd(&a->level), rate = 2. / (a->window.width + 1);
 	double still = all.variance + STILL_FLOOR * a->level.variance + 1e-24;
 
-	a->drift += (x - usual.day - a->drift) * 2 / (a->window.width + 1);
+	a->drift += (x - usual.day - a->drift) * rate;
+	a->steps += (fabs(x - a->last) - a->steps) * rate;
+	a->last = x;
 	view[ANOMALY_shift] = (float)(fabs(all.mean - a->level.mean) * scale);
 	view[ANOMALY_rough] = (float)sqrt(all.variance);
 	view[ANOMALY_still] = (float)(1 / sqrt(still));
-	view[ANOMALY_burst] = (float)sqrt(recent.variance);
+	view[ANOMALY_steps] = (float)a->steps;
 	view[ANOMALY_day] = (float)fabs(x - usual.day);
 	view[ANOMALY_week] = (float)fabs(x - usual.week);
 	view[ANOMALY_drift] = (float)fabs(a->drift);
@@ -124,7 +138,8 @@ anomaly_update(struct anomaly *a, const struct anomaly_settings *s, double x, in
 	if (!(fabs(x) < SAMPLE_MAX))
 		return r;
 	anomaly_window_push(&a->window, x);
-	a->n++;
+	if (a->n++ == 0)
+		a->last = x;
 	look(a, x, seconds, view);
 	view[ANOMALY_course] = -1;
 	if (a->level.n >= ANOMALY_LEVEL_WARM &&
@@ -135,8 +150,11 @@ anomaly_update(struct anomaly *a, const struct anomaly_settings *s, double x, in
 	if (a->n > a->window.width)
 		judge(a, s, view, &r);
 	anomaly_level_update(&a->level, x);
+	r.threshold = anomaly_alarm_threshold(&a->alarm, &s->alarm);
 	if (a->n > s->learn)
 		r.alarm = anomaly_alarm_update(&a->alarm, &s->alarm, r.score);
+	else if (a->n > a->window.width)
+		anomaly_alarm_learn(&a->alarm, &s->alarm, r.score);
 	return r;
 }
 

@@ -25,7 +25,7 @@
 	X(shift, 1, "its level left its long-run level")          \
 	X(rough, 1, "it varies more than before")                 \
 	X(still, 1, "it varies less than before")                 \
-	X(burst, 1, "its newest values vary more than before")    \
+	X(steps, 1, "it jumps more from sample to sample")        \
 	X(day, 1, "it is unlike other days at this time")         \
 	X(week, 1, "it is unlike other weeks at this hour")       \
 	X(drift, 1, "it has left its daily course for some time") \
@@ -41,6 +41,7 @@ enum anomaly_view {
 struct anomaly_settings {
 	uint32_t learn; /* samples before the first alarm; the unit of its other times */
 	uint32_t memory; /* a view's past is halved when it holds so many samples */
+	bool fast; /* more than one sample a minute */
 	struct anomaly_alarm_rule alarm;
 };
 
@@ -50,7 +51,8 @@ struct anomaly {
 	struct anomaly_season season;
 	struct anomaly_window window;
 	struct anomaly_level level;
-	double drift;
+	double last, steps,
+			drift; /* the newest sample; weighted means of |change| and of the way off the day's course */
 	struct anomaly_alarm alarm;
 	float course; /* surprise of the last finished segment: holds until the next */
 	uint32_t n; /* samples learnt */
@@ -60,6 +62,7 @@ _Static_assert(sizeof(struct anomaly) <= 6144, "10,000 metrics in 64 MB");
 
 struct anomaly_result {
 	float score; /* mean surprise, nats, 0 to 20; 0 while too little was seen */
+	float threshold; /* nats; what the score had to reach for an alarm */
 	bool alarm;
 	enum anomaly_view cause; /* of the largest surprise; ANOMALY_VIEWS while score is 0 */
 	float surprise[ANOMALY_VIEWS]; /* nats */
@@ -67,7 +70,13 @@ struct anomaly_result {
 };
 
 /*
- * The one rule by which settings follow from the seconds between samples (> 0) and the learning length in samples.
+ * The one rule by which settings follow from the seconds between samples (> 0) and the learning length in samples:
+ * - all times but the day are shares of the learning length;
+ * - the threshold is 2.3 nats;
+ * - an alarm raises it by .3, which falls off over 6 learning lengths, and not faster than over a day;
+ * - with more than one sample a minute the threshold is at least what the metric's own score reaches by chance once a
+ *   day, and the score must reach it in two samples in a row: a second's peak is no news, that of five minutes is;
+ *   and a quarter of an hour in progress does not say what is usual in it.
  */
 void anomaly_settings_init(struct anomaly_settings *s, double cadence_s, uint32_t learn);
 

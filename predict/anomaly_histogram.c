@@ -2,6 +2,7 @@
 #include "anomaly_histogram.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define CODE_SHIFT 20 /* of a float's bits: what is above are 8 bins per octave */
@@ -115,13 +116,26 @@ surprise_of_rank(const struct anomaly_histogram *h, int bin)
 }
 
 static float
+excess_of(const struct anomaly_histogram *h, float edge)
+{
+	float excess = h->tail_sum / (float)h->tail_n - edge;
+
+	return excess >= EXCESS_LEAST * edge ? excess : EXCESS_LEAST * edge;
+}
+
+static bool
+has_fit(const struct anomaly_histogram *h)
+{
+	return h->tail_n >= TAIL_FIT_LEAST && h->n >= BODY_FIT_LEAST;
+}
+
+static float
 surprise_of_tail(const struct anomaly_histogram *h, float value)
 {
-	float edge = edge_of(h, h->tail), excess = h->tail_sum / (float)h->tail_n - edge;
+	float edge = edge_of(h, h->tail);
 
-	if (!(excess >= EXCESS_LEAST * edge))
-		excess = EXCESS_LEAST * edge;
-	return logf((float)(h->n + 1) / (float)(h->tail_n + 1)) + (value - edge) / excess;
+	return logf((float)(h->n + 1) / (float)(h->tail_n + 1)) +
+			(value - edge) / excess_of(h, edge);
 }
 
 static void
@@ -162,7 +176,7 @@ anomaly_histogram_surprise(struct anomaly_histogram *h, float value, uint32_t me
 		value = VALUE_MAX;
 	bin = bin_of(h, value);
 	fit_tail(h);
-	if (bin >= h->tail && h->tail_n >= TAIL_FIT_LEAST && h->n >= BODY_FIT_LEAST)
+	if (bin >= h->tail && has_fit(h))
 		surprise = surprise_of_tail(h, value);
 	else
 		surprise = surprise_of_rank(h, bin);
@@ -170,4 +184,16 @@ anomaly_histogram_surprise(struct anomaly_histogram *h, float value, uint32_t me
 	if (!(surprise > 0))
 		return 0;
 	return surprise < ANOMALY_SURPRISE_MAX ? surprise : ANOMALY_SURPRISE_MAX;
+}
+
+float
+anomaly_histogram_level(const struct anomaly_histogram *h, float rarity)
+{
+	float edge, nats;
+
+	if (!has_fit(h))
+		return 0;
+	edge = edge_of(h, h->tail);
+	nats = logf(rarity * (float)h->tail_n / (float)h->n);
+	return nats > 0 ? edge + nats * excess_of(h, edge) : 0;
 }

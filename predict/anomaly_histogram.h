@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How surprising a number is against those before it: a histogram with 8 bins per octave over 16 octaves, which slides
+ * How surprising a number is against those before it: a histogram with 8 bins per octave over 14 octaves, which slides
  * up with the largest number, and an exponential fit of its upper tail. For numbers >= 0 of which large ones are strange.
  */
 #pragma once
 
 #include <stdint.h>
 
-#define ANOMALY_BINS 128
+#define ANOMALY_BINS 112
 
 struct anomaly_histogram {
 	uint16_t count[ANOMALY_BINS]; /* [0]: zeros */
@@ -25,3 +25,6 @@ struct anomaly_histogram {
  */
 #define ANOMALY_SURPRISE_MAX 20.f
 float anomaly_histogram_surprise(struct anomaly_histogram *h, float value, uint32_t memory);
+
+/* The number that one in `rarity` (> 1) is over, by the fit of the tail; 0 as long as there is none, or if that lies in the body. */
+float anomaly_histogram_level(const struct anomaly_histogram *h, float rarity);

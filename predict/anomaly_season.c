@@ -11,6 +11,7 @@ struct profile {
 	struct anomaly_visit *now;
 	float *mean;
 	uint8_t *visits;
+	bool trusts_visit;
 };
 
 static void
@@ -28,6 +29,7 @@ finish_visit(const struct profile *p)
 			((float)(p->now->sum / p->now->n) - p->mean[bin]);
 }
 
+/* Learns x in the bin; what was expected of it is `otherwise` if the bin has no better. */
 static double
 expect(const struct profile *p, int bin, double x, double otherwise)
 {
@@ -38,26 +40,31 @@ expect(const struct profile *p, int bin, double x, double otherwise)
 		finish_visit(p);
 		*now = (struct anomaly_visit){.bin = (int16_t)bin};
 	}
-	expected = p->visits[bin] ? p->mean[bin] : now->n ? now->sum / now->n : otherwise;
+	expected = otherwise;
+	if (p->visits[bin])
+		expected = p->mean[bin];
+	else if (p->trusts_visit && now->n)
+		expected = now->sum / now->n;
 	now->sum += x;
 	now->n++;
 	return expected;
 }
 
 void
-anomaly_season_init(struct anomaly_season *s)
+anomaly_season_init(struct anomaly_season *s, bool trusts_visit)
 {
 	memset(s, 0, sizeof(*s));
 	s->day_now.bin = -1;
 	s->week_now.bin = -1;
+	s->trusts_visit = trusts_visit;
 }
 
 struct anomaly_expected
 anomaly_season_expect(struct anomaly_season *s, double x, int64_t seconds, double otherwise)
 {
 	int at = (int)((seconds % WEEK_S + WEEK_S) % WEEK_S), hour = at / 3600;
-	struct profile day = {&s->day_now, s->day, s->day_visits};
-	struct profile week = {&s->week_now, s->week, s->week_visits};
+	struct profile day = {&s->day_now, s->day, s->day_visits, s->trusts_visit};
+	struct profile week = {&s->week_now, s->week, s->week_visits, s->trusts_visit};
 	struct anomaly_expected e;
 
 	e.day = expect(&day, at % DAY_S * ANOMALY_DAY_BINS / DAY_S, x, otherwise);

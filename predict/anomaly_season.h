@@ -20,17 +20,19 @@ struct anomaly_season {
 			week_now; /* bins in progress: they count when they are left */
 	float day[ANOMALY_DAY_BINS], week[ANOMALY_WEEK_BINS];
 	uint8_t day_visits[ANOMALY_DAY_BINS], week_visits[ANOMALY_WEEK_BINS];
+	bool trusts_visit; /* a visit in progress may say what is usual */
 };
 
 struct anomaly_expected {
 	double day, week;
 };
 
-void anomaly_season_init(struct anomaly_season *s);
+/* `trusts_visit` suits few samples per bin; with many a change would hide behind itself. */
+void anomaly_season_init(struct anomaly_season *s, bool trusts_visit);
 
 /*
  * What was expected of `x` at `seconds` (UTC since the epoch), then learns it: the bin's mean over earlier visits (the
- * newest weighs a fifth); before there are any this visit's mean so far; before that `otherwise`. Without an hour of the
+ * newest weighs a fifth); before there are any this visit's mean so far, if that is trusted; else `otherwise`. Without an hour of the
  * week as of the day.
  */
 struct anomaly_expected anomaly_season_expect(

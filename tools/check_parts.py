@@ -3,7 +3,7 @@
 """The parts of tools/check: what each runs, what it needs first, and which may run side by side.
 
     packages -> build-gcc -> unit, fuzz -> lab, lab-af_packet, lab-lcores, demo, bench, nic, lab-asan, publication (first)
-        |-----> lint -> build-clang -> asan -> tsan                                                           (second)
+        |-----> lint -> build-clang -> asan -> models -> tsan                                                 (second)
 
 The first lane has the CPUs, the second only idle time: the lab forwards on CPU 1 with deadlines of milliseconds.
 """
@@ -82,6 +82,8 @@ PARTS = [
          [["tools/build", "build-asan", "-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dwerror=true"],
           meson_test("build-asan", "--suite", "unit", "--suite", "fuzz", "--timeout-multiplier", "10")],
          ("packages",), idle=True, env=SANITIZER_ENV, counts_tests=True),
+    Part("models", "what the models score on data of others", [meson_test("build", "--suite", "models")], ("build-gcc",),
+         idle=True, counts_tests=True),
     # gcc 12's TSan does not know the address layout of newer kernels: no randomisation.
     Part("tsan", "concurrency tests under TSan",
          [["tools/build", "build-tsan", "-Db_sanitize=thread", "-Db_lundef=false", "-Dwerror=true"],
