@@ -23,6 +23,8 @@ struct leg_state {
 	struct histogram histogram_previous[HISTOGRAM_COUNT];
 	struct histogram_total total[HISTOGRAM_COUNT]; /* up to the last tick */
 	struct leg_interval interval;
+	struct histogram gained[HISTOGRAM_COUNT]; /* in the interval, if `moved` */
+	bool moved;
 };
 
 struct slot {
@@ -159,6 +161,22 @@ collector_quantile(const struct histogram *h, double q)
 	return lower + (rank - below) / h->count[b] * ((double)histogram_lower(b + 1) - lower);
 }
 
+double
+collector_above(const struct histogram *h, double us)
+{
+	double above = 0, lower, upper;
+	uint32_t b;
+
+	for (b = HISTOGRAM_BUCKETS; b-- > 0;) {
+		lower = (double)histogram_lower(b);
+		upper = b + 1 < HISTOGRAM_BUCKETS ? (double)histogram_lower(b + 1) : 2 * lower;
+		if (upper <= us)
+			break;
+		above += h->count[b] * (lower >= us ? 1 : (upper - us) / (upper - lower));
+	}
+	return above;
+}
+
 static void
 interval_clear(struct leg_interval *interval, double seconds)
 {
@@ -216,8 +234,8 @@ interval_times(struct leg_interval *in, const struct histogram *handshake,
 static void
 leg_take(struct collector *c, uint32_t eid, enum leg leg, struct leg_state *s)
 {
-	struct histogram handshake, reply;
 	struct leg_counters now, told;
+	int kind;
 
 	leg_now(c, eid, leg, &now);
 	words_subtract(&told, &now, &s->base, LEG_WORDS);
@@ -226,17 +244,20 @@ leg_take(struct collector *c, uint32_t eid, enum leg leg, struct leg_state *s)
 	s->interval.flows_active = active_of(&told);
 	s->interval.requests_waiting = waiting_of(&told);
 	words_subtract(&s->interval.delta, &now, &s->previous, LEG_WORDS);
-	handshake = histogram_take(c, eid, leg, HISTOGRAM_HANDSHAKE, s);
-	reply = histogram_take(c, eid, leg, HISTOGRAM_REPLY, s);
-	interval_times(&s->interval, &handshake, &reply);
+	for (kind = 0; kind < HISTOGRAM_COUNT; kind++)
+		s->gained[kind] = histogram_take(c, eid, leg, kind, s);
+	interval_times(&s->interval, &s->gained[HISTOGRAM_HANDSHAKE], &s->gained[HISTOGRAM_REPLY]);
+	s->moved = true;
 	s->previous = now;
 }
 
 static void
 leg_rest(struct collector *c, struct leg_state *s)
 {
-	if (s)
-		interval_clear(&s->interval, c->seconds);
+	if (!s)
+		return;
+	interval_clear(&s->interval, c->seconds);
+	s->moved = false;
 }
 
 static void
@@ -474,6 +495,18 @@ collector_interval(const struct collector *c, uint32_t eid, enum leg leg, struct
 	}
 	*out = (struct leg_interval){0};
 	interval_clear(out, c->seconds);
+}
+
+void
+collector_interval_histogram(const struct collector *c, uint32_t eid, enum leg leg,
+		enum leg_histogram kind, struct histogram *out)
+{
+	const struct leg_state *s = eid < c->slot_count ? c->slot[eid].leg[leg] : NULL;
+
+	if (s && s->moved)
+		*out = s->gained[kind];
+	else
+		memset(out, 0, sizeof(*out));
 }
 
 bool

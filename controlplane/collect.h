@@ -45,6 +45,13 @@ struct leg_interval {
 void collector_interval(
 		const struct collector *c, uint32_t eid, enum leg leg, struct leg_interval *out);
 
+/* Times of the last whole interval by bucket; all 0 where nothing was measured. */
+void collector_interval_histogram(const struct collector *c, uint32_t eid, enum leg leg,
+		enum leg_histogram kind, struct histogram *out);
+
+/* Of a histogram's times, how many were above `us`: within its bucket, in proportion. */
+double collector_above(const struct histogram *h, double us);
+
 /* Had anything been counted on this leg at the last tick? */
 bool collector_leg_used(const struct collector *c, uint32_t eid, enum leg leg);
 

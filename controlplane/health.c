@@ -686,6 +686,17 @@ state_name(enum health_state state)
 	return "unknown";
 }
 
+double
+health_failing(const struct health *h, const struct endpoint *e)
+{
+	const struct monitor *m = e->eid < h->limit ? h->monitor[e->eid] : NULL;
+	uint32_t fall = e->config->check.fall;
+
+	if (!m || e->config->check.kind == CHECK_NONE || fall == 0)
+		return 0;
+	return m->record.bad < fall ? (double)m->record.bad / fall : 1;
+}
+
 json_t *
 health_json(const struct health *h, const struct endpoint *e)
 {

@@ -24,5 +24,8 @@ void health_event(struct health *h, const struct event *event);
 /* A punted IP packet to one of our own addresses; takes ownership. False if it is none: the caller keeps it. */
 bool health_input(struct health *h, struct rte_mbuf *frame);
 
+/* Consecutive failures of its check, as a share of those that make it down: 0 to 1; 0 without a check. */
+double health_failing(const struct health *h, const struct endpoint *e);
+
 /* {state, reason, since, checks, failures, last_ms, rtt_us ...} of one endpoint. New reference. */
 json_t *health_json(const struct health *h, const struct endpoint *e);

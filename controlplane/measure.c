@@ -31,6 +31,10 @@ struct measurements {
 	struct row **row; /* by eid; NULL: not measured yet */
 };
 
+/* Where loss begins to break an objective of a hundredth: a request takes some ten segments, and one lost at its end or
+ * start costs a retransmission timeout, 200 ms or more. */
+#define LOSS_LIMIT 0.02
+
 static const struct row nothing = {{[0 ... MEASURE_SIDES - 1] = {[0 ... METRICS_MAX - 1] = NAN}}};
 
 static const enum leg leg_of_side[MEASURE_SIDES] = {
@@ -151,8 +155,10 @@ objective_limits(const struct policy_objective *o, struct metric *metric)
 {
 	bool median = o->quantile_permille <= 500;
 
-	if (o->latency_us)
+	if (o->latency_us) {
+		metric[METRIC_loss].limit = LOSS_LIMIT;
 		metric[median ? METRIC_reply_p50 : METRIC_reply_p99].limit = o->latency_us;
+	}
 	if (o->errors > 0)
 		metric[METRIC_errors].limit = o->errors;
 }

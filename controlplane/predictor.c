@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "collect.h"
+#include "health.h"
 #include "history.h"
 #include "measure.h"
 #include "predictor_peers.h"
@@ -150,7 +151,7 @@ guess_or_null(struct predictor *p, const struct endpoint *e, const struct metric
 static uint64_t
 failed_of(const struct leg_counters *d)
 {
-	return d->connects_refused + d->connects_unanswered + d->unanswered;
+	return d->connects_refused + d->connects_unanswered + d->unanswered + d->replies_failed;
 }
 
 static void
@@ -186,6 +187,17 @@ side_choose(const struct predictor *p, struct guess *s, const struct endpoint *e
 	return LEG_SHADOW;
 }
 
+/* Who waits long for a connection waits long for the reply as well. */
+static double
+slow_of(const struct predictor *p, const struct endpoint *e, enum leg leg, double limit_us)
+{
+	struct histogram reply, handshake;
+
+	collector_interval_histogram(p->g->collector, e->eid, leg, HISTOGRAM_REPLY, &reply);
+	collector_interval_histogram(p->g->collector, e->eid, leg, HISTOGRAM_HANDSHAKE, &handshake);
+	return collector_above(&reply, limit_us) + collector_above(&handshake, limit_us);
+}
+
 static void
 objective_take(const struct service *service, struct risk_facts *f)
 {
@@ -200,17 +212,21 @@ facts_of(struct predictor *p, struct guess *s, const struct endpoint *e, struct 
 {
 	struct leg_interval in;
 	char factor[64];
+	enum leg leg;
 	unsigned k;
 
 	*f = (struct risk_facts){.slow = NAN};
-	side_choose(p, s, e, &in);
+	leg = side_choose(p, s, e, &in);
 	counts_take(&in, f);
 	objective_take(e->service, f);
+	if (f->slow_allowed > 0)
+		f->slow = slow_of(p, e, leg, e->service->config->objective.latency_us);
 	for (k = 0; k < RISK_HORIZONS; k++)
 		f->load[k] = NAN;
 	f->outside = measurements_outside(p->g->measurements, e, factor, sizeof(factor));
 	f->down = e->health == HEALTH_DOWN;
 	f->suspect = e->suspect;
+	f->checks_failing = p->g->health ? health_failing(p->g->health, e) : 0;
 	s->quiet_s = f->requests > 0 || f->tried > 0 ? 0 : s->quiet_s + 1;
 	f->observed = s->quiet_s < QUIET_S;
 }

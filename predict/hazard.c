@@ -7,7 +7,7 @@
 #define RATE 0.02 /* of the gradient: some 50 outcomes of one kind move a weight noticeably */
 #define STEP_MAX 0.05 /* of one outcome in any weight */
 #define RIDGE 0.002 /* pull to the start per outcome: what is not confirmed fades in 500 */
-#define BIAS_RANGE 3.0 /* a weight stays within so much of its start */
+#define BIAS_RANGE 1.5 /* log odds; the weights: three quarters of their start */
 #define ETA_MAX 30.0
 
 static const double start_bias[HAZARD_INTERVALS] = {-7.0, -7.5, -7.0};
@@ -20,6 +20,7 @@ static const double start_weight[HAZARD_INTERVALS][HAZARD_FEATURES] = {
 				[HAZARD_resource] = 1.20,
 				[HAZARD_level] = 1.80,
 				[HAZARD_near] = 2.00,
+				[HAZARD_full] = 1.50,
 				[HAZARD_silence] = 0.80,
 				[HAZARD_health] = 3.00,
 				[HAZARD_load] = 0.60,
@@ -30,6 +31,7 @@ static const double start_weight[HAZARD_INTERVALS][HAZARD_FEATURES] = {
 				[HAZARD_resource] = 1.20,
 				[HAZARD_level] = 1.00,
 				[HAZARD_near] = 2.00,
+				[HAZARD_full] = 1.50,
 				[HAZARD_silence] = 0.40,
 				[HAZARD_health] = 2.00,
 				[HAZARD_load] = 0.60,
@@ -40,6 +42,7 @@ static const double start_weight[HAZARD_INTERVALS][HAZARD_FEATURES] = {
 				[HAZARD_resource] = 1.00,
 				[HAZARD_level] = 0.80,
 				[HAZARD_near] = 1.50,
+				[HAZARD_full] = 1.00,
 				[HAZARD_silence] = 0.30,
 				[HAZARD_health] = 1.50,
 				[HAZARD_load] = 0.60,

@@ -12,6 +12,7 @@
 	0.98 /* what is failing now does so within the horizon, unless the limit is wrong */
 #define MAP_PRIOR_SD 0.3 /* the starting weights are trusted more than a handful of outcomes */
 #define MAP_MEMORY 1000
+#define MAP_RANGE 4.5 /* factor of the odds: e^1.5 */
 #define ALARM_THRESHOLD 0.5
 #define WEIGHT_MIN 0.05 /* log odds; less is no reason */
 
@@ -165,10 +166,12 @@ static void
 reason_limit(const struct risk_endpoint *e, const struct risk_input *in, uint16_t i,
 		struct risk_reason *r)
 {
-	struct trend_limit limit = {in->metric[i].limit, in->metric[i].worse};
+	const struct metric *m = &in->metric[i];
+	struct trend_limit limit = risk_trend_limit(&e->metric[i], m);
 	struct trend_time t = {NAN, NAN, NAN};
 
-	trend_time_to_limit(&e->metric[i].trend, &limit, in->metric[i].scraped, &t);
+	trend_time_to_limit(
+			&e->metric[i].trend, &limit, risk_first_scale(m, &e->metric[i].trend), &t);
 	reason_init(r, RISK_LIMIT, i, t.median);
 	r->low = t.low;
 	r->high = t.high;
@@ -200,6 +203,10 @@ reason_of(const struct risk_endpoint *e, const struct risk_input *in, enum hazar
 	case HAZARD_near:
 		reason_init(r, RISK_LEVEL, e->near_metric,
 				in->value[e->near_metric] / in->metric[e->near_metric].limit);
+		return;
+	case HAZARD_full:
+		reason_init(r, RISK_LEVEL, e->full_metric,
+				in->value[e->full_metric] / in->metric[e->full_metric].limit);
 		return;
 	case HAZARD_silence:
 		reason_init(r, RISK_SILENCE, RISK_NO_METRIC, e->phi);
@@ -271,6 +278,17 @@ reasons(const struct risk_model *m, const struct risk_endpoint *e, const struct 
  * Probability
  */
 
+/* A run of failures that nobody could foresee must not make an alarm of no evidence at all: the map moves the log odds
+ * by MAP_RANGE at most. Both bounds rise with `raw`, so the result does. */
+static double
+calibrated(const struct calibration_map *map, double raw)
+{
+	double odds = raw / fmax(1 - raw, 1e-12), p = calibration_map_apply(map, raw);
+	double low = odds / MAP_RANGE, high = odds * MAP_RANGE;
+
+	return fmin(fmax(p, low / (1 + low)), high / (1 + high));
+}
+
 static void
 probabilities(const struct risk_model *m, const struct risk_endpoint *e, struct risk *out)
 {
@@ -279,7 +297,7 @@ probabilities(const struct risk_model *m, const struct risk_endpoint *e, struct 
 
 	hazard_probability(&m->hazard, &e->x, out->raw);
 	for (k = 0; k < RISK_HORIZONS; k++) {
-		p = calibration_map_apply(&m->map[k], out->raw[k]);
+		p = calibrated(&m->map[k], out->raw[k]);
 		if (e->failing)
 			p = fmax(p, FAILING_PROBABILITY);
 		/* The maps are fitted apart; a longer horizon holds the shorter one. */

@@ -7,7 +7,11 @@
 #define PAST_RATE (1.0 / 600) /* own past: about ten minutes */
 #define PEER_RATE (1.0 / 300)
 #define SMOOTH 0.4 /* of the newest in z and peer: about three seconds */
-#define SEEN_MIN 60 /* samples before the past says anything */
+#define SEEN_MIN 20 /* samples before the past says anything */
+#define YOUNG_SD 6.0 /* a standard deviation of n samples is taken 6 / n wider */
+#define Z_MAX 20.0
+#define STEADY_S 6 /* of growth without a break */
+#define SEGMENTS_PER_REPLY 4
 #define CLIP_SD 3.0
 #define Z_FREE 3.0 /* standard deviations that are nothing to speak of */
 #define WILSON_Z 1.645 /* one-sided 95 % */
@@ -45,21 +49,43 @@ towards(float *mean, double value, double rate)
 	return d;
 }
 
+/* Of the noise that counting alone makes in a share. */
+static double
+counting_var(const struct metric *m, double mean, double count)
+{
+	if (m->shape != METRIC_SHARE || m->scraped || !(count > 0))
+		return 0;
+	return fmax(mean, m->floor) / count;
+}
+
+/* Two values that agree count at once, one alone only in part. */
+static void
+z_take(struct risk_metric *s, double z)
+{
+	double before = (double)s->z_now;
+
+	s->z_now = (float)fmin(fmax(z, -Z_MAX), Z_MAX);
+	towards(&s->z_mean, (double)s->z_now, SMOOTH);
+	s->z = fmaxf(s->z_mean, fminf(s->z_now, (float)before));
+}
+
 /* Against its own past, which then takes it in: clipped, so that what is strange stays strange for a while. */
 static void
-past_update(struct risk_metric *s, const struct metric *m, double value)
+past_update(struct risk_metric *s, const struct metric *m, double value, double count)
 {
 	double x = metric_scale(m, value), d = x - (double)s->mean, sd, rate;
 
-	sd = fmax(sqrt((double)s->var), floor_sd(m, value));
-	s->z_now = (float)(s->seen >= SEEN_MIN ? d / sd * m->worse : 0);
-	towards(&s->z, fmin(fmax((double)s->z_now, -20), 20), SMOOTH);
+	sd = fmax(sqrt((double)s->var), floor_sd(m, value)) * (1 + YOUNG_SD / (s->seen + 1));
+	sd = sqrt(sd * sd + counting_var(m, (double)s->mean, count));
+	z_take(s, s->seen >= SEEN_MIN ? d / sd * m->worse : 0);
 	rate = fmax(PAST_RATE, 1.0 / (s->seen + 1));
 	if (s->seen >= SEEN_MIN)
 		d = fmin(fmax(d, -CLIP_SD * sd), CLIP_SD * sd);
 	s->mean += (float)(rate * d);
 	s->var = (float)((1 - rate) * ((double)s->var + rate * d * d));
 	s->seen += s->seen < UINT32_MAX;
+	towards(&s->now, x, s->seen > 1 ? 0.5 : 1);
+	s->newest[s->seen % RISK_NEWEST] = (float)x;
 }
 
 static void
@@ -82,13 +108,49 @@ peer_update(struct risk_metric *s, const struct metric *m, double value, double 
 	s->peers_seen += s->peers_seen < UINT32_MAX;
 }
 
-/* How much of its way to the limit the metric has come: what is strange far below it is no failure. */
+/* The second highest of the newest values: one alone is an outlier; two are what a server that stalls now and then has
+ * come to. */
 static double
-closeness(const struct metric *m, double value)
+again(const struct risk_metric *s)
 {
-	if (!isfinite(m->limit) || !(m->limit > 0) || m->worse <= 0)
-		return 0.5;
-	return fmin(fmax(2 * value / m->limit, 0.1), 1);
+	float first = s->newest[0], second = -1;
+	unsigned i;
+
+	for (i = 1; i < RISK_NEWEST && i < s->seen; i++) {
+		if (s->newest[i] > first) {
+			second = first;
+			first = s->newest[i];
+		} else {
+			second = fmaxf(second, s->newest[i]);
+		}
+	}
+	return (double)fmaxf(second, 0);
+}
+
+static bool
+is_time(const struct metric *m)
+{
+	return !m->scraped && !strcmp(m->unit, "us");
+}
+
+/* How much of the way from its own past to its limit the metric has gone, on its scale: what is strange far below the
+ * limit is no failure. NAN if there is no limit. Times without a limit of their own are held against that of the replies. */
+static double
+progress(const struct risk_metric *s, const struct risk_input *in, uint16_t i)
+{
+	const struct metric *m = &in->metric[i];
+	double limit = m->limit, now = (double)s->now, way;
+
+	if (!(limit > 0) && is_time(m))
+		limit = in->metric[METRIC_reply_p99].limit;
+	if (!(limit > 0) || m->worse <= 0)
+		return NAN;
+	way = metric_scale(m, limit) - (double)s->mean;
+	if (!(way > 0))
+		return 1;
+	if (is_time(m))
+		now = fmax(now, again(s));
+	return fmin(fmax((now - (double)s->mean) / way, 0), 1.5);
 }
 
 struct best {
@@ -109,22 +171,41 @@ best_take(struct best *b, double x, uint16_t metric)
 }
 
 struct gathering {
-	struct best own, peer, near;
+	struct best own, peer, near, full;
 	struct best reach[2][HAZARD_INTERVALS]; /* packet metrics, scraped ones */
 };
+
+/* Load moves what a machine uses up and down in seconds: there a short span only counts in steady growth. */
+unsigned
+risk_first_scale(const struct metric *m, const struct trend *t)
+{
+	uint32_t run = m->worse > 0 ? t->rising_s : t->falling_s;
+
+	return m->scraped && run < STEADY_S;
+}
+
+/* The second highest of some varies less from one sample to the next than they do. */
+struct trend_limit
+risk_trend_limit(const struct risk_metric *s, const struct metric *m)
+{
+	return (struct trend_limit){.limit = metric_scale(m, m->limit),
+			.worse = m->worse,
+			.sd = is_time(m) ? sqrt((double)s->var) : 0};
+}
 
 /* P in each interval, given that it was survived up to then, as log odds beyond 2 %. */
 static void
 reach_take(struct gathering *g, const struct risk_metric *s, const struct metric *m, uint16_t i)
 {
-	struct trend_limit limit = {m->limit, m->worse};
+	struct trend_limit limit = risk_trend_limit(s, m);
+	unsigned first = risk_first_scale(m, &s->trend);
 	double before = 0, within, p;
 	unsigned k;
 
 	if (!isfinite(m->limit) || m->worse == 0)
 		return;
 	for (k = 0; k < HAZARD_INTERVALS; k++) {
-		within = fmax(before, trend_reach(&s->trend, &limit, m->scraped, hazard_end_s[k]));
+		within = fmax(before, trend_reach(&s->trend, &limit, first, hazard_end_s[k]));
 		p = before < 0.999 ? (within - before) / (1 - before) : within;
 		before = within;
 		if (p > 0.02)
@@ -135,17 +216,29 @@ reach_take(struct gathering *g, const struct risk_metric *s, const struct metric
 
 /* Most of a metric's rise that its peers share is no sign of its own failing. */
 static void
-strange_take(struct gathering *g, const struct risk_metric *s, const struct metric *m, uint16_t i,
-		double value) /* five: the closeness needs the value */
+strange_take(struct gathering *g, const struct risk_metric *s, const struct risk_input *in,
+		uint16_t i)
 {
-	double close = closeness(m, value), z = (double)s->z, alone = 1;
+	double way = progress(s, in, i), z = (double)s->z, alone = 1, close;
 
-	if (m->worse == 0 || !(z > Z_FREE))
+	if (in->metric[i].worse == 0 || !(z > Z_FREE))
 		return;
 	if (s->peers_seen >= SEEN_MIN)
 		alone = fmin(fmax((double)s->peer / 0.4, 0.25), 1); /* 0.4: half as much again */
+	close = isnan(way) ? 0.3 : fmin(fmax(way, 0.05), 1);
 	best_take(&g->own, (z - Z_FREE) * close * alone, i);
 	best_take(&g->peer, (double)s->peer * close, i);
+	if (!in->metric[i].scraped && in->metric[i].limit > 0 && way > 0)
+		best_take(&g->near, way * fmin((z - Z_FREE) / 2, 1), i);
+}
+
+/* What the value was counted from. */
+static double
+count_of(const struct risk_input *in, uint16_t i)
+{
+	if (i == METRIC_loss)
+		return in->facts->replies * SEGMENTS_PER_REPLY;
+	return i == METRIC_errors ? in->facts->tried : in->facts->replies;
 }
 
 static void
@@ -154,35 +247,43 @@ metric_update(struct gathering *g, struct risk_metric *s, const struct risk_inpu
 	const struct metric *m = &in->metric[i];
 	double value = in->value[i];
 
-	trend_update(&s->trend, value);
 	if (isfinite(value) && value >= 0 && value < 1e30) {
-		past_update(s, m, value);
+		past_update(s, m, value, count_of(in, i));
 		peer_update(s, m, value, in->peer ? in->peer[i] : NAN);
-		strange_take(g, s, m, i, value);
+		strange_take(g, s, in, i);
 	}
+	if (is_time(m)) /* its highest would rise while the ring fills */
+		trend_update(&s->trend, isfinite(value) && s->seen >= RISK_NEWEST ? again(s) : NAN);
+	else
+		trend_update(&s->trend, metric_scale(m, value));
 	reach_take(g, s, m, i);
-	if (m->scraped && m->limit > 0 && m->worse > 0 && s->trend.seen > 2)
-		best_take(&g->near, (s->trend.scale[0].level / m->limit - 0.9) * 10, i);
+	if (m->scraped && m->limit > 0 && m->worse > 0 && s->seen > 2)
+		best_take(&g->full, (value / m->limit - 0.8) * 5, i);
 }
 
-/* The newest two intervals together, so that few requests a second are not judged one by one. */
 static void
-shift_in(float pair[2], double value)
+shift_in(float window[RISK_WINDOW], double value)
 {
-	pair[1] = pair[0];
-	pair[0] = (float)(value > 0 ? value : 0);
+	memmove(window + 1, window, (RISK_WINDOW - 1) * sizeof(*window));
+	window[0] = (float)(value > 0 ? value : 0);
 }
 
+/* Octaves beyond a quarter of the allowed share, by one interval or some together, as requests are few or many. */
 static double
-beyond(const float part[2], const float whole[2], double allowed)
+beyond(const float part[RISK_WINDOW], const float whole[RISK_WINDOW], double allowed)
 {
-	double now = wilson_lower((double)part[0], (double)whole[0]);
-	double both = wilson_lower((double)(part[0] + part[1]), (double)(whole[0] + whole[1]));
+	double parts = 0, wholes = 0, most = 0;
+	int i;
 
-	/* One alone may be anything. */
-	if (!(allowed > 0) || part[0] + part[1] < 2)
+	if (!(allowed > 0) || !(part[0] > 0))
 		return 0;
-	return fmin(fmax(log2(fmax(now, part[0] > 0 ? both : 0) / allowed), 0), 6);
+	for (i = 0; i < RISK_WINDOW; i++) {
+		parts += (double)part[i];
+		wholes += (double)whole[i];
+		if (parts >= 2) /* one alone may be anything */
+			most = fmax(most, wilson_lower(parts, wholes));
+	}
+	return fmin(fmax(log2(most / allowed) + RISK_LEVEL_FREE, 0), HAZARD_FEATURE_MAX);
 }
 
 static void
@@ -229,13 +330,15 @@ strangeness_take(struct risk_endpoint *e, const struct gathering *g)
 	for (k = 0; k < HAZARD_INTERVALS; k++) {
 		e->x.x[k][HAZARD_own] = g->own.first + g->own.second / 2;
 		e->x.x[k][HAZARD_peers] = g->peer.first;
-		e->x.x[k][HAZARD_near] = fmin(g->near.first, 1);
+		e->x.x[k][HAZARD_near] = g->near.first;
+		e->x.x[k][HAZARD_full] = fmin(g->full.first, 1);
 		e->x.x[k][HAZARD_limit] = g->reach[0][k].first;
 		e->x.x[k][HAZARD_resource] = g->reach[1][k].first;
 	}
 	e->own_metric = g->own.metric;
 	e->peer_metric = g->peer.metric;
 	e->near_metric = g->near.metric;
+	e->full_metric = g->full.metric;
 	/* The metric whose limit is reached first is the one to name. */
 	for (k = HAZARD_INTERVALS; k-- > 0;) {
 		if (g->reach[0][k].first > 0)

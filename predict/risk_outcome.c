@@ -28,7 +28,7 @@ worth(unsigned horizon)
 static bool
 bad_now(const struct risk_endpoint *e)
 {
-	return (e->level > 0 && e->level_share >= 1) || e->phi >= SILENCE_PHI;
+	return (e->level > RISK_LEVEL_FREE && e->level_share >= 1) || e->phi >= SILENCE_PHI;
 }
 
 static void

@@ -8,13 +8,18 @@
 
 #define RISK_PENDING 64 /* statements whose outcome is open: one every 5 s for 300 s */
 #define RISK_STATEMENT_S 5
+#define RISK_NEWEST 9 /* two periods of 4 s */
+#define RISK_WINDOW 3 /* intervals judged together where requests are few */
+#define RISK_LEVEL_FREE 2.0 /* octaves below the objective at which the level begins to count */
 
 /* One metric of an endpoint. Own past and peers on the metric's scale (metric_scale). */
 struct risk_metric {
 	struct trend trend;
 	float mean, var; /* of its own past, over some 10 minutes, outliers clipped */
-	float z; /* deviation from it in standard deviations, over some 3 s; > 0 is worse */
-	float z_now; /* the same of the last value */
+	float now; /* the last two or three values */
+	float newest[RISK_NEWEST]; /* a ring */
+	float z; /* deviation from it in standard deviations; > 0 is worse */
+	float z_now, z_mean; /* of the last value, and over some 3 s */
 	float peer_mean; /* usual distance to the peers' median */
 	float peer; /* distance beyond that, over some 3 s; > 0 is worse */
 	uint32_t seen, peers_seen;
@@ -36,11 +41,12 @@ struct risk_endpoint {
 	uint32_t seen; /* intervals with anything measured */
 	struct silence silence;
 	double phi;
-	float slow[2], replies[2], failed[2], tried[2]; /* of this interval and the one before */
-	double level; /* octaves beyond the objective, of the worse of slow and failed */
+	float slow[RISK_WINDOW], replies[RISK_WINDOW]; /* of this interval and those before */
+	float failed[RISK_WINDOW], tried[RISK_WINDOW];
+	double level; /* octaves beyond a quarter of the objective, of the worse of slow and failed */
 	double level_share; /* the share itself over the allowed one, as counted */
 	uint16_t level_metric;
-	uint16_t own_metric, peer_metric, limit_metric, resource_metric, near_metric;
+	uint16_t own_metric, peer_metric, limit_metric, resource_metric, near_metric, full_metric;
 	uint32_t bad_s, good_s; /* consecutive intervals beyond and within the objective */
 	bool failing, observed, alarmed;
 	uint64_t alarm_ms; /* since when the 60 s probability is at or above the threshold */
@@ -52,6 +58,11 @@ struct risk_endpoint {
 
 /* risk_feature.c: updates the models of the metrics, and makes e->x. */
 void risk_feature_update(struct risk_endpoint *e, const struct risk_input *in);
+
+/* The shortest span of the past that may say when the metric reaches its limit. */
+unsigned risk_first_scale(const struct metric *m, const struct trend *t);
+
+struct trend_limit risk_trend_limit(const struct risk_metric *s, const struct metric *m);
 
 /* risk_outcome.c: is it failing now; what that says of earlier statements. Then, once the risk is known: a new one. */
 void risk_outcome_update(

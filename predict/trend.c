@@ -7,10 +7,12 @@
 #define CLIP_SD 3.0
 #define CLIP_RUN 3 /* so many in a row are no outliers */
 #define MAD_TO_SD 1.2533 /* sqrt(pi / 2) */
-#define YOUNG 5 /* samples before anything is said */
+#define YOUNG 5 /* samples before outliers are told */
+#define SPEAKS 20 /* before anything is said: the noise must be known */
 #define GAP_MAX_S 60
 #define MISS_RATE 0.25 /* of a new forecast error in the mean: the last four */
 #define BISECTIONS 24
+#define WORD_S 60 /* the scale that says most about so long has the word on when */
 #define FAR_SD 5.0 /* farther than this is never: 3e-7, and saves most of the work */
 
 void
@@ -27,7 +29,18 @@ begin(struct trend *t, double value)
 	memset(t, 0, sizeof(*t));
 	for (k = 0; k < TREND_SCALES; k++)
 		t->scale[k].level = t->scale[k].origin = value;
+	t->last[0] = t->last[1] = value;
 	t->seen = 1;
+}
+
+/* Steady growth rises nearly always; noise and a plateau do so every other time. */
+static void
+run_update(struct trend *t, double value)
+{
+	t->rising_s = value > t->last[1] ? t->rising_s + 1 : 0;
+	t->falling_s = value < t->last[1] ? t->falling_s + 1 : 0;
+	t->last[1] = t->last[0];
+	t->last[0] = value;
 }
 
 /* The gains of a straight line through n samples, until the memory is as long as the scale's. */
@@ -91,7 +104,7 @@ scale_update(struct trend_scale *s, unsigned k, uint32_t seen, double value)
 	s->noise += (float)((fmin(fabs(e), fmax(fabs(used), 4 * (double)s->noise)) -
 					    (double)s->noise) *
 			rate);
-	if (seen >= YOUNG)
+	if (seen >= trend_span_s[k] / 2)
 		forecast_turn(s, k);
 }
 
@@ -109,6 +122,7 @@ trend_update(struct trend *t, double value)
 		return;
 	}
 	t->gap_s = 0;
+	run_update(t, value);
 	for (k = 0; k < TREND_SCALES; k++)
 		scale_update(&t->scale[k], k, t->seen, value);
 	t->seen += t->seen < UINT32_MAX;
@@ -156,11 +170,13 @@ passage_of(const struct trend *t, unsigned k, const struct trend_limit *l,
 		struct trend_passage *out)
 {
 	const struct trend_scale *s = &t->scale[k];
-	double c = 1 - 1.0 / trend_span_s[k], sd = MAD_TO_SD * (double)s->noise, noise = sd * sd;
+	double c = 1 - 1.0 / trend_span_s[k], sd = fmax(MAD_TO_SD * (double)s->noise, l->sd);
+	double noise = sd * sd;
 	double n = t->seen, sum = (1 + c) * (1 + c) * (1 + c);
 	double var = 2 * (1 - c) * (1 - c) * (1 - c) / sum;
 
-	out->distance = (l->limit - s->level) * l->worse;
+	/* From where it is now: the long spans lag behind a bend. */
+	out->distance = (l->limit - t->scale[0].level) * l->worse;
 	out->slope = s->slope * l->worse;
 	out->slope_var = noise * fmax(var, 12 / (n * (n * n - 1)));
 	out->level_var = noise * fmax((1 - c) * (1 + 4 * c + 5 * c * c) / sum, 4 / n);
@@ -170,8 +186,20 @@ passage_of(const struct trend *t, unsigned k, const struct trend_limit *l,
 static bool
 speaks(const struct trend *t, const struct trend_limit *l)
 {
-	return t->seen >= YOUNG && t->gap_s <= trend_span_s[0] && isfinite(l->limit) &&
+	return t->seen >= SPEAKS && t->gap_s <= trend_span_s[0] && isfinite(l->limit) &&
 			l->worse != 0;
+}
+
+/* A slope that may as well be none says nothing, however wide the noise may carry the metric. */
+static double
+reach_of(const struct trend_passage *p, unsigned k, double seconds)
+{
+	double sd = sqrt(p->slope_var + p->diffusion / trend_span_s[k] / 4);
+	double sure = p->distance <= 0 ? 1 : fmin(fmax(p->slope / fmax(sd, 1e-300) - 1, 0), 1);
+
+	if (!(sure > 0))
+		return 0;
+	return sure * trend_passage_probability(p, fmin(seconds, TREND_REACH * trend_span_s[k]));
 }
 
 double
@@ -186,9 +214,7 @@ trend_reach(const struct trend *t, const struct trend_limit *l, unsigned first_s
 		return 0;
 	for (k = first_scale; k < TREND_SCALES; k++) {
 		passage_of(t, k, l, &p);
-		most = fmax(most,
-				trend_passage_probability(
-						&p, fmin(seconds, TREND_REACH * trend_span_s[k])));
+		most = fmax(most, reach_of(&p, k, seconds));
 	}
 	return most;
 }
@@ -216,7 +242,7 @@ trend_time_to_limit(const struct trend *t, const struct trend_limit *l, unsigned
 		struct trend_time *out)
 {
 	struct trend_passage p, best;
-	double most = 0.1, at;
+	double most = 0.02, at;
 	bool found = false;
 	unsigned k;
 
@@ -224,9 +250,9 @@ trend_time_to_limit(const struct trend *t, const struct trend_limit *l, unsigned
 		return false;
 	for (k = first_scale; k < TREND_SCALES; k++) {
 		passage_of(t, k, l, &p);
-		at = trend_passage_probability(&p, TREND_REACH * trend_span_s[k]);
-		if (at >= most) { /* the longer memory where they agree */
-			most = fmin(at, 0.9);
+		at = reach_of(&p, k, WORD_S);
+		if (at >= most) { /* the longer span where they agree */
+			most = fmin(at, 0.95);
 			best = p;
 			found = true;
 		}

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define TREND_SCALES 3
-#define TREND_REACH 4 /* spans that a line may be drawn out */
+#define TREND_REACH 6 /* spans that a line may be drawn out */
 static const uint16_t trend_span_s[TREND_SCALES] = {8, 30, 120};
 
 struct trend_scale {
@@ -38,6 +38,8 @@ struct trend {
 	struct trend_scale scale[TREND_SCALES];
 	uint32_t seen; /* samples */
 	uint32_t gap_s; /* since the last one */
+	double last[2]; /* the newest two */
+	uint32_t rising_s, falling_s; /* samples in a row beyond the one two before */
 };
 
 void trend_init(struct trend *t);
@@ -64,6 +66,7 @@ double trend_passage_probability(const struct trend_passage *p, double seconds);
 struct trend_limit {
 	double limit;
 	int worse; /* +1, -1 */
+	double sd; /* of a sample at least, if more is known than its innovations show; else 0 */
 };
 
 /* P(limit reached within `seconds`) by the scale that says most; no scale speaks beyond TREND_REACH spans. 0 with fewer
