@@ -14,6 +14,7 @@
 #define API_BODY_MAX 65536 /* bytes; the longest real one has a few hundred */
 
 struct api_request;
+struct history_ticket;
 LIST_HEAD(api_request_list, api_request);
 
 struct api_arg {
@@ -49,6 +50,7 @@ struct api_request {
 	struct api_request_list *event_waiters;
 	LIST_ENTRY(api_request) link; /* in event_waiters */
 	uint64_t after; /* events: number of the last one known */
+	struct history_ticket *ticket; /* what is asked of the history */
 	json_t *draft; /* explain: the answer but for the live flow; owned */
 
 	/* Called when a waiting request has its reply. */

@@ -6,6 +6,7 @@
 #include "api_change.h"
 #include "api_events.h"
 #include "api_flows.h"
+#include "api_history.h"
 #include "api_risk.h"
 #include "api_show.h"
 
@@ -23,6 +24,10 @@ static const struct route {
 		{"GET", "/v1/events", api_events_list},
 		{"GET", "/v1/explain", api_flows_explain},
 		{"GET", "/v1/risk", api_risk_list},
+		{"GET", "/v1/history", api_history_show},
+		{"GET", "/v1/records", api_history_records},
+		{"GET", "/v1/models", api_history_models},
+		{"GET", "/v1/models/state", api_history_model},
 		{"GET", "/v1/neighbours", api_show_neighbours},
 		{"GET", "/v1/config", api_show_config},
 		{"GET", "/metrics", api_show_metrics},
@@ -31,6 +36,7 @@ static const struct route {
 		{"POST", "/v1/drain", api_change_drain},
 		{"POST", "/v1/failover", api_change_failover},
 		{"POST", "/v1/weight", api_change_weight},
+		{"POST", "/v1/models/reset", api_history_models_reset},
 		{"POST", "/v1/reload", api_change_reload},
 };
 

@@ -278,6 +278,7 @@ history_model_forget(struct history *h, const char *name_prefix)
 		at = m->data;
 		m->name_prefix = text_put(&at, name_prefix);
 		message_send(h, m);
+		wake(h);
 	}
 	for (i = 0; i < h->listener_count; i++)
 		h->listener[i].fn(h->listener[i].arg, name_prefix);
@@ -297,6 +298,18 @@ history_query(struct history *h, const struct history_query *q,
 {
 	struct history_ticket t = {
 			.what = HISTORY_ASK_POINTS, .query = *q, .on_points = fn, .arg = arg};
+
+	return h ? history_reader_ask_or_null(h->reader, &t,
+				   (const char *[]){q->service, q->endpoint, q->metric})
+		 : NULL;
+}
+
+struct history_ticket *
+history_query_text(struct history *h, const struct history_query *q,
+		void (*fn)(void *arg, int error, char *text), void *arg)
+{
+	struct history_ticket t = {
+			.what = HISTORY_ASK_TEXT, .query = *q, .on_text = fn, .arg = arg};
 
 	return h ? history_reader_ask_or_null(h->reader, &t,
 				   (const char *[]){q->service, q->endpoint, q->metric})

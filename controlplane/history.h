@@ -80,6 +80,12 @@ struct history_ticket *history_query(struct history *h, const struct history_que
 		void (*fn)(void *arg, int error, const struct history_answer *series, size_t count),
 		void *arg);
 
+/* The same as JSON, made by the reader; text is malloc'ed and given away, NULL on error:
+ * {"step": S, "series": [{"service", "endpoint", "metric", "points": [[ms, mean, min, max, count], ...]}]}, where a
+ * point of one sample is [ms, value]. */
+struct history_ticket *history_query_text(struct history *h, const struct history_query *q,
+		void (*fn)(void *arg, int error, char *text), void *arg);
+
 typedef void (*history_json_fn)(void *arg, int error, json_t *rows); /* reference not given */
 
 /* Array of {service, endpoint, metric}, of the names given, each of which may be "" for all. */

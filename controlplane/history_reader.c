@@ -6,6 +6,7 @@
  * The connection is opened for the first question, and again when the writer has begun another database.
  */
 #include "history_reader.h"
+#include "history_text.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -50,6 +51,7 @@ ticket_free(struct history_ticket *t)
 		free(t->name[k]);
 	history_read_result_fini(&t->points);
 	json_decref(t->rows);
+	free(t->text);
 	free(t->state);
 	free(t);
 }
@@ -85,11 +87,24 @@ answer_model(struct history_read *r, struct history_ticket *t)
 }
 
 static int
+answer_text(struct history_read *r, struct history_ticket *t)
+{
+	int error = history_read_points(r, &t->query, &t->cancelled, &t->points);
+
+	if (error)
+		return error;
+	t->text = history_text_or_null(&t->points, t->query.step_ms);
+	return t->text ? 0 : -ENOMEM;
+}
+
+static int
 answer(struct history_read *r, struct history_ticket *t)
 {
 	switch (t->what) {
 	case HISTORY_ASK_POINTS:
 		return history_read_points(r, &t->query, &t->cancelled, &t->points);
+	case HISTORY_ASK_TEXT:
+		return answer_text(r, t);
 	case HISTORY_ASK_LIST:
 		return history_read_list(r, t->name[0], t->name[1], &t->rows);
 	case HISTORY_ASK_RECORDS:
@@ -175,10 +190,21 @@ tell_points(const struct history_ticket *t)
 }
 
 static void
-tell(const struct history_ticket *t)
+tell_text(struct history_ticket *t)
+{
+	char *text = t->text;
+
+	t->text = NULL; /* it is given away */
+	t->on_text(t->arg, t->error, text);
+}
+
+static void
+tell(struct history_ticket *t)
 {
 	if (t->what == HISTORY_ASK_POINTS)
 		tell_points(t);
+	else if (t->what == HISTORY_ASK_TEXT)
+		tell_text(t);
 	else if (t->what == HISTORY_ASK_MODEL)
 		t->on_model(t->arg, t->error, t->version, t->state, t->size);
 	else

@@ -12,6 +12,7 @@
 
 enum history_question {
 	HISTORY_ASK_POINTS,
+	HISTORY_ASK_TEXT,
 	HISTORY_ASK_LIST,
 	HISTORY_ASK_RECORDS,
 	HISTORY_ASK_MODELS,
@@ -29,12 +30,14 @@ struct history_ticket {
 
 	int error;
 	struct history_read_result points;
+	char *text;
 	json_t *rows;
 	uint32_t version;
 	void *state;
 	size_t size;
 
 	void (*on_points)(void *arg, int error, const struct history_answer *series, size_t count);
+	void (*on_text)(void *arg, int error, char *text);
 	history_json_fn on_rows;
 	void (*on_model)(void *arg, int error, uint32_t version, const void *state, size_t size);
 	void *arg;

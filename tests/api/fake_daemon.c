@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The API over the fake gateway, for the tests of understudyctl: `fake_daemon SOCKET`; says "ready", and ends with
  * its standard input. */
+#include <math.h>
 #include <rte_eal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "api.h"
 #include "collect.h"
 #include "fake_gateway.h"
 #include "flow_lister.h"
+#include "history.h"
 #include "measure.h"
 #include "predictor.h"
+
+#define REMEMBERED_S 1767225600ull /* 2026-01-01 UTC */
 
 static void
 poll_flows(void *arg)
@@ -52,6 +57,29 @@ predict(struct fake *f)
 		predictor_tick_at(f->g.predictor, ms);
 }
 
+/* An hour of the past, and a model, in a database beside the socket. */
+static void
+remember(struct fake *f, const char *socket_path)
+{
+	struct config *c = (struct config *)(uintptr_t)registry_config(f->g.registry);
+	json_t *record = json_pack("{s:s}", "reason", "a test");
+	struct history_series *s;
+	uint64_t t;
+
+	free(c->history.file);
+	if (asprintf(&c->history.file, "%s.history", socket_path) < 0)
+		exit(1);
+	f->g.history = history_create(&f->g);
+	s = history_series(f->g.history, "web", "web1", "reply_p99");
+	for (t = 0; t < 3600; t++)
+		history_sample(f->g.history, s, (REMEMBERED_S + t) * 1000,
+				1000 + 250 * sin((double)t / 300));
+	history_record(f->g.history, "decision", "web", "web1", REMEMBERED_S * 1000, record);
+	history_model_save(f->g.history, "anomaly/web/web1/reply_p99", 2, "state", 5);
+	history_sync(f->g.history);
+	json_decref(record);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -63,6 +91,7 @@ main(int argc, char **argv)
 	fake_traffic(f);
 	collector_tick_at(f->g.collector, 2000);
 	predict(f);
+	remember(f, argc > 1 ? argv[1] : "/tmp/understudy-fake.sock");
 	f->g.api = api_create(&f->g, error, sizeof(error));
 	if (!f->g.api) {
 		fprintf(stderr, "%s\n", error);
@@ -77,6 +106,8 @@ main(int argc, char **argv)
 	loop_run(f->g.loop);
 	api_free(f->g.api);
 	flow_lister_free(f->g.flows);
+	history_free(f->g.history);
+	f->g.history = NULL;
 	fake_free(f);
 	return 0;
 }

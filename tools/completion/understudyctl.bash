@@ -9,7 +9,7 @@ _understudyctl_names() {
 
 _understudyctl() {
 	local current=${COMP_WORDS[COMP_CWORD]} command="" position=0 socket=() names i
-	local commands="status services endpoints flows lcores ports drops events explain risk neighbours config
+	local commands="status services endpoints flows lcores ports drops events explain risk history models neighbours config
 		shift mirror drain failover weight reload top backtest"
 	local arguments=()
 
@@ -39,6 +39,7 @@ _understudyctl() {
 		drain) options+=" --undo" ;;
 		events) options+=" --follow" ;;
 		risk) options+=" --explain" ;;
+		history) options+=" --since --until --step --csv --plot" ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
 		return
@@ -48,7 +49,10 @@ _understudyctl() {
 		return
 	fi
 	case $command in
-	shift | mirror | drain | failover | weight)
+	models)
+		((position > 0)) || names="list export reset"
+		;;
+	shift | mirror | drain | failover | weight | history)
 		if ((position == 0)); then
 			names=$(_understudyctl_names "${socket[@]}" | awk '{ print $1; print $1 "/" $2 }')
 		elif ((position == 1)) && [[ ${arguments[0]} != */* ]]; then

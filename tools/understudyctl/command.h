@@ -15,6 +15,8 @@ struct request {
 	bool follow; /* events -f */
 	bool undo; /* drain --undo */
 	bool explain; /* risk --explain */
+	const char *since, *until, *step; /* history; NULL: as usual */
+	bool csv, plot;
 	const char *shadows, *pps, *bps; /* mirror; NULL: as it is */
 	const char *arg[COMMAND_ARGS_MAX];
 	int arg_count;
@@ -34,6 +36,8 @@ enum client_result show_explain(struct request *rq);
 enum client_result show_neighbours(struct request *rq);
 enum client_result show_config(struct request *rq);
 enum client_result show_risk(struct request *rq);
+enum client_result show_history(struct request *rq);
+enum client_result show_models(struct request *rq);
 
 enum client_result change_shift(struct request *rq);
 enum client_result change_mirror(struct request *rq);

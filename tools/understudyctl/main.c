@@ -20,6 +20,11 @@ enum option_key {
 	OPTION_BPS,
 	OPTION_UNDO,
 	OPTION_EXPLAIN,
+	OPTION_SINCE,
+	OPTION_UNTIL,
+	OPTION_STEP,
+	OPTION_CSV,
+	OPTION_PLOT,
 };
 
 static const struct argp_option no_options[] = {{0}};
@@ -27,6 +32,14 @@ static const struct argp_option events_options[] = {
 		{"follow", 'f', NULL, 0, "Wait for more events", 0}, {0}};
 static const struct argp_option risk_options[] = {
 		{"explain", OPTION_EXPLAIN, NULL, 0, "Every reason, and what is measured", 0}, {0}};
+static const struct argp_option history_options[] = {
+		{"since", OPTION_SINCE, "TIME", 0,
+				"From then on: 15m, 1h, 7d ago (default: 1h), or 2026-11-21T04:00",
+				0},
+		{"until", OPTION_UNTIL, "TIME", 0, "Up to then (default: now)", 0},
+		{"step", OPTION_STEP, "DURATION", 0, "Sum up so much: 1s to 1d", 0},
+		{"csv", OPTION_CSV, NULL, 0, "Print CSV", 0},
+		{"plot", OPTION_PLOT, NULL, 0, "Draw it", 0}, {0}};
 static const struct argp_option drain_options[] = {
 		{"undo", OPTION_UNDO, NULL, 0, "Take new flows again", 0}, {0}};
 static const struct argp_option mirror_options[] = {
@@ -62,6 +75,12 @@ static const struct command {
 		{"risk", "[SERVICE|ENDPOINT|SERVICE/ENDPOINT]",
 				"Risk of failing within 30, 60 and 300 s, and why", 0, 1, show_risk,
 				risk_options},
+		{"history", "[SERVICE [ENDPOINT [METRIC]]]",
+				"What was measured; without METRIC and options: what is kept", 0, 3,
+				show_history, history_options},
+		{"models", "list|export NAME FILE|reset [PREFIX]",
+				"What was learned: list it, save one, begin anew", 0, 3,
+				show_models, no_options},
 		{"neighbours", "", "Link-layer neighbours", 0, 0, show_neighbours, no_options},
 		{"config", "", "The configuration in force", 0, 0, show_config, no_options},
 		{"shift", "SERVICE ENDPOINT SHARE",
@@ -189,6 +208,21 @@ take_option(int key, char *arg, struct line *l)
 		return 0;
 	case OPTION_EXPLAIN:
 		l->request.explain = true;
+		return 0;
+	case OPTION_SINCE:
+		l->request.since = arg;
+		return 0;
+	case OPTION_UNTIL:
+		l->request.until = arg;
+		return 0;
+	case OPTION_STEP:
+		l->request.step = arg;
+		return 0;
+	case OPTION_CSV:
+		l->request.csv = true;
+		return 0;
+	case OPTION_PLOT:
+		l->request.plot = true;
 		return 0;
 	case OPTION_SHADOWS:
 		l->request.shadows = arg;
