@@ -106,7 +106,7 @@ struct config_endpoint {
 
 struct config_cohort {
 	struct ip_prefix source;
-	bool to_shadow;
+	enum cohort_side side;
 };
 
 enum established_policy {

@@ -57,8 +57,8 @@ static const struct key_choice replies[] = {
 		{"dns", REPLIES_DNS, NULL},
 		{NULL, 0, NULL},
 };
-static const struct key_choice sides[] = {
-		{"primary", false, NULL}, {"shadow", true, NULL}, {NULL, 0, NULL}};
+static const struct key_choice sides[] = {{"primary", COHORT_PRIMARY, NULL},
+		{"shadow", COHORT_SHADOW, NULL}, {"canary", COHORT_CANARY, NULL}, {NULL, 0, NULL}};
 static const struct key_choice checks[] = {
 		{"none", CHECK_NONE, NULL},
 		{"tcp", CHECK_TCP, NULL},
@@ -134,7 +134,7 @@ static const struct key_group endpoint_group = {"an endpoint", sizeof(struct con
 
 static const struct key cohort_keys[] = {
 		{"source", KEY_NETWORK, KEY_REQUIRED, FIELD(struct config_cohort, source)},
-		{"side", KEY_CHOICE, KEY_REQUIRED, FIELD(struct config_cohort, to_shadow),
+		{"side", KEY_CHOICE, KEY_REQUIRED, FIELD(struct config_cohort, side),
 				.choice = sides},
 };
 static const struct key_group cohort_group = {

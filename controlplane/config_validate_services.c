@@ -142,7 +142,8 @@ validate_cohorts(const struct validation *v, const struct config_service *s, str
 			yaml_complain_key(v->complaints, list->child[i], "source",
 					"of another family than the service's address; no client "
 					"of it matches");
-		else if (s->cohort[i].to_shadow && endpoints && !endpoints->tainted && !has_pair(s))
+		else if (s->cohort[i].side != COHORT_PRIMARY && endpoints && !endpoints->tainted &&
+				!has_pair(s))
 			yaml_complain_key(v->complaints, list->child[i], "side",
 					"no endpoint of the service has shadows; give one "
 					"'shadows', or remove the rule");

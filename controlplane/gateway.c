@@ -24,6 +24,7 @@
 #include "predictor.h"
 #include "scrape.h"
 #include "state_file.h"
+#include "steering.h"
 #include "telemetry.h"
 
 #define DRAIN_MS 1 /* events that no eventfd told of wait no longer than this */
@@ -93,6 +94,7 @@ on_tick(void *arg)
 	measurements_tick(g->measurements);
 	history_feed_tick(g->history_feed, loop_wall_ms());
 	predictor_tick(g->predictor);
+	steering_tick(g->steering);
 	if (publish_run(g->publisher) < 0)
 		journal_add(g->journal, JOURNAL_ERR, "publish", NULL, NULL,
 				"no memory for a new table: the old one stays in force");
@@ -326,7 +328,9 @@ create_tables(struct gateway *g, struct config *config)
 		g->measurements = measurements_create(g);
 	g->predictor = g->measurements ? predictor_create(g) : NULL;
 	g->history_feed = history_feed_create(g);
-	if (!g->publisher || !g->collector || !g->history_feed || !g->measurements || !g->predictor)
+	g->steering = steering_create(g);
+	if (!g->publisher || !g->collector || !g->history_feed || !g->measurements ||
+			!g->predictor || !g->steering)
 		return refuse(g, "no memory");
 	registry_set_active_flows(g->registry, collector_active_flows, g->collector);
 	restore(g);
@@ -423,6 +427,7 @@ gateway_stop(struct gateway *g)
 	kernel_ports_free(g->kernel_ports);
 	health_free(g->health);
 	neighbours_free(g->neighbours);
+	steering_free(g->steering);
 	predictor_free(g->predictor);
 	measurements_free(g->measurements);
 	outside_free(g->outside);

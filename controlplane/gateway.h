@@ -35,6 +35,7 @@ struct neighbours;
 struct outside;
 struct scraper;
 struct predictor;
+struct steering;
 
 struct gateway {
 	struct loop *loop;
@@ -53,6 +54,7 @@ struct gateway {
 	struct scraper *scraper; /* scrape.h */
 	struct outside *outside; /* outside.h */
 	struct predictor *predictor; /* predictor.h */
+	struct steering *steering; /* steering.h */
 	struct flow_lister *flows; /* flow_lister.h */
 	struct api *api; /* api.h */
 	struct device device[DATAPLANE_PORTS_MAX];

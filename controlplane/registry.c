@@ -224,6 +224,12 @@ registry_set_drain(struct registry *r, struct endpoint *e, bool drain, enum sett
 	return 0;
 }
 
+void
+registry_set_policy(struct endpoint *e, const struct policy_setting *setting)
+{
+	e->policy = *setting;
+}
+
 int
 registry_set_weight(struct registry *r, struct endpoint *e, uint32_t weight)
 {

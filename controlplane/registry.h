@@ -23,6 +23,14 @@ enum health_state {
 	HEALTH_DOWN,
 };
 
+/* What stays of the policy's hand and of an operator's on it (steering.h). */
+struct policy_setting {
+	bool has_mode; /* `mode` instead of the file's */
+	enum policy_mode mode;
+	bool hold; /* paused by an operator, until released */
+	bool steers, mirrors; /* shift and mirror are as the policy set them */
+};
+
 struct service;
 
 /* Services and endpoints are read by anybody and changed by the functions below alone. One that a reload keeps stays
@@ -44,6 +52,7 @@ struct endpoint {
 	bool drain;
 	bool suspect; /* see registry_set_suspect */
 	enum setting_source shift_source, mirror_source, drain_source;
+	struct policy_setting policy;
 	struct endpoint **shadow;
 	size_t shadow_count;
 };
@@ -100,6 +109,8 @@ int registry_set_weight(struct registry *r, struct endpoint *e,
 		uint32_t weight); /* until the next reload */
 void registry_set_health(struct registry *r, struct endpoint *e, enum health_state health,
 		const char *reason);
+/* Kept over restarts with the other settings; changes nothing in the view. */
+void registry_set_policy(struct endpoint *e, const struct policy_setting *setting);
 /* Evidence against the endpoint: new flows go elsewhere meanwhile, if anybody who is not suspect can take them; flows
  * that it has are not touched. */
 void registry_set_suspect(struct registry *r, struct endpoint *e, bool suspect);

@@ -270,12 +270,17 @@ keep_settings(struct endpoint *now, const struct endpoint *was)
 {
 	const struct config_endpoint *a = was->config, *b = now->config;
 
+	now->policy = was->policy;
+	now->policy.steers = false;
+	now->policy.mirrors = false;
 	if (a->shift == b->shift && (b->shadow_count || !was->shift)) {
+		now->policy.steers = was->policy.steers;
 		now->shift = was->shift;
 		now->shift_source = was->shift_source;
 	}
 	if (registry_mirror_equal(&a->mirror, &b->mirror) &&
 			(b->shadow_count || !was->mirror.share)) {
+		now->policy.mirrors = was->policy.mirrors;
 		now->mirror = was->mirror;
 		now->mirror_source = was->mirror_source;
 	}

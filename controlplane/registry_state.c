@@ -3,14 +3,18 @@
  * Runtime settings as JSON:
  *
  *   {"version": 1, "services": {"web": {"web1": {
- *       "shift": {"value": 32768, "file": 0}, "drain": {...}, "mirror": {"value": {...}, "file": {...}}}}}}
+ *       "shift": {"value": 32768, "file": 0}, "drain": {...}, "mirror": {"value": {...}, "file": {...}},
+ *       "policy": {"mode": "act", "hold": false, "steers": true, "mirrors": false}}}}}
  *
  * "file" is what the configuration said when the setting was made: if it says something else by now, the
  * file was changed later and wins, as in a reload.
  */
 #include "registry_model.h"
 
+#include "policy.h"
+
 #include <errno.h>
+#include <string.h>
 
 #define VERSION 1
 
@@ -29,6 +33,20 @@ mirror_pack(const struct config_mirror *m)
 			(json_int_t)m->bps);
 }
 
+static bool
+policy_is_none(const struct policy_setting *p)
+{
+	return !p->has_mode && !p->hold && !p->steers && !p->mirrors;
+}
+
+static json_t *
+policy_pack(const struct policy_setting *p)
+{
+	return json_pack("{s:s?, s:b, s:b, s:b}", "mode",
+			p->has_mode ? policy_mode_name(p->mode) : NULL, "hold", p->hold, "steers",
+			p->steers, "mirrors", p->mirrors);
+}
+
 /* New reference; NULL when out of memory. */
 static json_t *
 endpoint_state(const struct endpoint *e)
@@ -45,6 +63,8 @@ endpoint_state(const struct endpoint *e)
 	if (e->mirror_source == SETTING_RUNTIME)
 		failed |= add_setting(o, "mirror", mirror_pack(&e->mirror),
 				mirror_pack(&e->config->mirror));
+	if (!policy_is_none(&e->policy))
+		failed |= json_object_set_new(o, "policy", policy_pack(&e->policy));
 	if (!failed)
 		return o;
 	json_decref(o);
@@ -95,6 +115,7 @@ registry_state(const struct registry *r)
 struct saved {
 	struct endpoint *endpoint;
 	bool has_shift, has_drain, has_mirror;
+	struct policy_setting policy;
 	uint32_t shift;
 	bool drain;
 	struct config_mirror mirror;
@@ -170,6 +191,28 @@ mirror_setting_unpack(const json_t *o, struct saved *s)
 }
 
 static int
+policy_unpack(const json_t *o, struct saved *s)
+{
+	const char *mode = json_string_value(json_object_get(o, "mode"));
+	unsigned m;
+
+	if (!o)
+		return 0;
+	if (!json_is_object(o))
+		return -EINVAL;
+	for (m = 0; mode && m < POLICY_MODES && strcmp(mode, policy_mode_name(m)) != 0; m++)
+		;
+	if (mode && m == POLICY_MODES)
+		return -EINVAL;
+	s->policy = (struct policy_setting){.has_mode = mode != NULL,
+			.mode = mode ? (enum policy_mode)m : POLICY_OBSERVE,
+			.hold = json_is_true(json_object_get(o, "hold")),
+			.steers = json_is_true(json_object_get(o, "steers")),
+			.mirrors = json_is_true(json_object_get(o, "mirrors"))};
+	return 0;
+}
+
+static int
 saved_unpack(const json_t *o, struct saved *s)
 {
 	int ret;
@@ -179,7 +222,9 @@ saved_unpack(const json_t *o, struct saved *s)
 	ret = shift_unpack(json_object_get(o, "shift"), s);
 	if (ret == 0)
 		ret = drain_unpack(json_object_get(o, "drain"), s);
-	return ret < 0 ? ret : mirror_setting_unpack(json_object_get(o, "mirror"), s);
+	if (ret == 0)
+		ret = mirror_setting_unpack(json_object_get(o, "mirror"), s);
+	return ret < 0 ? ret : policy_unpack(json_object_get(o, "policy"), s);
 }
 
 /* What an endpoint can no longer do, a shift without a shadow, is left out. */
@@ -192,6 +237,7 @@ saved_apply(struct registry *r, const struct saved *s)
 		(void)registry_set_drain(r, s->endpoint, s->drain, SETTING_RUNTIME);
 	if (s->has_mirror)
 		(void)registry_set_mirror(r, s->endpoint, &s->mirror, SETTING_RUNTIME);
+	registry_set_policy(s->endpoint, &s->policy);
 }
 
 /* One pass over all names; `apply` only after a pass without has found nothing wrong. */

@@ -340,7 +340,7 @@ fill_cohorts(struct view_service *v, const struct config_service *config)
 	for (i = 0; i < v->cohort_count; i++) {
 		cohort[i].source.addr = config->cohort[i].source.addr;
 		cohort[i].source.len = config->cohort[i].source.len;
-		cohort[i].side = config->cohort[i].to_shadow ? COHORT_SHADOW : COHORT_PRIMARY;
+		cohort[i].side = config->cohort[i].side;
 		cohort[i].rule = i;
 	}
 }

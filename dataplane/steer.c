@@ -120,6 +120,8 @@ ladder(const struct question *q, const struct view_cohort *cohort, struct steer_
 
 	if (cohort) {
 		r.cohort = cohort->rule;
+		if (cohort->side == COHORT_CANARY && p->shift && standby_can)
+			return chosen(r, p->standby, SIDE_SHADOW, STEER_COHORT);
 		if (cohort->side == COHORT_SHADOW && standby_can)
 			return chosen(r, p->standby, SIDE_SHADOW, STEER_COHORT);
 		if (cohort->side == COHORT_PRIMARY && primary_can)

@@ -94,6 +94,7 @@ struct maglev {
 enum cohort_side {
 	COHORT_PRIMARY,
 	COHORT_SHADOW,
+	COHORT_CANARY, /* to the shadow as soon as anything is shifted, be it next to nothing */
 };
 
 /* Clients in `source` go to that side whatever the shift says. First match wins. */

@@ -16,6 +16,7 @@
 #include "outside.h"
 #include "predictor.h"
 #include "scrape.h"
+#include "steering.h"
 
 static struct fake *fake;
 static struct rte_rcu_qsbr *qsbr;
@@ -122,7 +123,8 @@ fake_create(const char *socket_path)
 	f->g.outside = outside_create(&f->g);
 	f->g.measurements = measurements_create(&f->g);
 	f->g.predictor = predictor_create(&f->g);
-	if (!f->g.collector || !f->g.measurements || !f->g.predictor)
+	f->g.steering = steering_create(&f->g);
+	if (!f->g.collector || !f->g.measurements || !f->g.predictor || !f->g.steering)
 		die("measurements");
 	return f;
 }
@@ -130,6 +132,7 @@ fake_create(const char *socket_path)
 void
 fake_free(struct fake *f)
 {
+	steering_free(f->g.steering);
 	predictor_free(f->g.predictor);
 	measurements_free(f->g.measurements);
 	outside_free(f->g.outside);

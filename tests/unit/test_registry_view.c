@@ -129,7 +129,7 @@ endpoints_are_in_the_view_as_configured(void **state)
 	c->service[0].down = DOWN_KEEP;
 	c->service[0].cohort = fixture_grow(NULL, 0, sizeof(struct config_cohort));
 	c->service[0].cohort_count = 1;
-	c->service[0].cohort[0].to_shadow = true;
+	c->service[0].cohort[0].side = COHORT_SHADOW;
 	ip_prefix_parse("10.9.0.0/16", &c->service[0].cohort[0].source);
 	c->service[1].per_request = true;
 	r = registry_of(c);

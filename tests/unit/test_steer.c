@@ -231,8 +231,11 @@ hash_of(const struct world *w, uint32_t eid, uint32_t draw)
 enum {
 	C_NONE,
 	C_PRIMARY,
-	C_SHADOW
+	C_SHADOW,
+	C_CANARY
 };
+static const enum cohort_side side_of[] = {[C_SHADOW] = COHORT_SHADOW, [C_CANARY] = COHORT_CANARY};
+
 static const struct {
 	const char *name;
 	uint16_t flags[5]; /* flipped in UP */
@@ -283,6 +286,12 @@ static const struct {
 		{"cohort to a suspect primary", {S}, 0, 0, 0, C_PRIMARY, 2, STEER_STANDBY,
 				SIDE_SHADOW},
 		{"cohort to the shadow", {0}, 0, 0, 0, C_SHADOW, 2, STEER_COHORT, SIDE_SHADOW},
+		{"canary while nothing is shifted", {0}, 0, 0, 0, C_CANARY, 0, STEER_PRIMARY,
+				SIDE_PRIMARY},
+		{"canary with the least shift, not drawn by it", {0}, 0, 1, 1, C_CANARY, 2,
+				STEER_COHORT, SIDE_SHADOW},
+		{"canary to a shadow that is down", {[2] = UP}, 0, 1, 1, C_CANARY, 0, STEER_PRIMARY,
+				SIDE_PRIMARY},
 		{"cohort to a shadow that is down", {[2] = UP}, 0, 0, 0, C_SHADOW, 0, STEER_PRIMARY,
 				SIDE_PRIMARY},
 		{"cohort to no shadow", {0}, 4, 0, 0, C_SHADOW, 4, STEER_PRIMARY, SIDE_PRIMARY},
@@ -307,7 +316,7 @@ the_ladder_decides_in_its_order(void **state)
 		w->page.endpoint[ladder[i].primary].shift = ladder[i].shift;
 		w->cohort[0].source.addr = client;
 		w->cohort[0].source.len = 32;
-		w->cohort[0].side = ladder[i].cohort == C_SHADOW ? COHORT_SHADOW : COHORT_PRIMARY;
+		w->cohort[0].side = side_of[ladder[i].cohort];
 		w->cohort[0].rule = 7;
 		w->service->cohort = w->cohort;
 		w->service->cohort_count = ladder[i].cohort != C_NONE;

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The policy's glue over a data plane of counters: what the packets would say is written into them. */
+#include "steering.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "collect.h"
+#include "fake_gateway.h"
+#include "measure.h"
+#include "registry.h"
+
+#define REQUESTS 100 /* per second, of the pair */
+
+struct world {
+	struct fake *f;
+	struct endpoint *primary, *shadow;
+	struct policy_config *policy;
+	uint64_t now_ms;
+	double primary_errors, shadow_errors; /* shares */
+	uint32_t most; /* the largest shift seen */
+};
+
+static struct world *
+world_create(enum policy_mode mode)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	assert_non_null(w);
+	w->f = fake_create("/run/fake.sock");
+	w->primary = fake_endpoint(w->f, "web", "web1");
+	w->shadow = fake_endpoint(w->f, "web", "web1s");
+	/* The configuration is only read; this is the test's own. */
+	w->policy = (struct policy_config *)(uintptr_t)&w->primary->service->config->policy;
+	w->policy->mode = mode;
+	w->policy->prediction = false;
+	w->policy->enter_n = w->policy->enter_m = 1;
+	w->policy->soak_ms = 2000;
+	w->policy->dwell_ms = 5000;
+	w->policy->cooldown_ms = 10000;
+	w->now_ms = 1000000;
+	w->f->lcore[0].view_generation = w->f->lcore[1].view_generation = 1;
+	return w;
+}
+
+static void
+world_free(struct world *w)
+{
+	fake_free(w->f);
+	free(w);
+}
+
+static void
+serve(struct world *w, const struct endpoint *e, double requests, double errors)
+{
+	struct endpoint_counters *c = &w->f->endpoint[0][e->eid];
+	uint64_t n = (uint64_t)(requests + 0.5), failed = (uint64_t)(requests * errors + 0.5), i;
+
+	c->leg[LEG_SERVER].flows_new += n;
+	c->leg[LEG_SERVER].flows_closed += n;
+	c->leg[LEG_SERVER].requests += n;
+	c->leg[LEG_SERVER].replies += n - failed;
+	c->leg[LEG_SERVER].replies_timed += n - failed;
+	c->leg[LEG_SERVER].unanswered += failed;
+	for (i = failed; i < n; i++)
+		c->histogram[LEG_SERVER][HISTOGRAM_REPLY].count[histogram_bucket(300)]++;
+}
+
+/* A second: clients go where the shift sends them. */
+static void
+second(struct world *w)
+{
+	double shifted = w->primary->shift / (double)SHARE_ONE;
+
+	serve(w, w->primary, REQUESTS * (1 - shifted), w->primary_errors);
+	serve(w, w->shadow, REQUESTS * shifted, w->shadow_errors);
+	w->now_ms += 1000;
+	collector_tick_at(w->f->g.collector, w->now_ms);
+	measurements_tick(w->f->g.measurements);
+	steering_tick_at(w->f->g.steering, w->now_ms);
+	if (w->primary->shift > w->most)
+		w->most = w->primary->shift;
+}
+
+static void
+seconds(struct world *w, int n)
+{
+	while (n-- > 0)
+		second(w);
+}
+
+/* True if the shift came to be that within n seconds. */
+static bool
+becomes(struct world *w, uint32_t shift, int n)
+{
+	while (n-- > 0 && w->primary->shift != shift)
+		second(w);
+	return w->primary->shift == shift;
+}
+
+static bool
+was_decided(const struct world *w, const char *rung)
+{
+	struct steering_query q = {.max = 1000};
+	json_t *decisions = steering_decisions(w->f->g.steering, &q), *d;
+	bool found = false;
+	size_t i;
+
+	json_array_foreach(decisions, i, d) found |=
+			!strcmp(json_string_value(json_object_get(d, "rung")), rung);
+	json_decref(decisions);
+	return found;
+}
+
+static void
+the_first_shift_comes_with_the_first_bad_interval(void **state)
+{
+	struct world *w = world_create(POLICY_ACT);
+
+	seconds(w, 20);
+	assert_int_equal(w->primary->shift, 0);
+	w->primary_errors = 0.5;
+	second(w);
+	assert_true(w->primary->shift > 0);
+	assert_true(w->primary->shift <= SHARE_ONE / 4);
+	assert_true(w->f->applied > 0);
+	world_free(w);
+}
+
+static void
+traffic_moves_step_by_step_and_returns_when_the_primary_recovered(void **state)
+{
+	struct world *w = world_create(POLICY_ACT);
+	uint32_t before;
+
+	seconds(w, 60);
+	w->primary_errors = 0.5;
+	assert_true(becomes(w, SHARE_ONE, 60));
+	seconds(w, 30);
+	assert_int_equal(w->primary->shift, SHARE_ONE);
+	assert_true(w->primary->policy.steers);
+	w->primary_errors = 0;
+	while (w->primary->shift) {
+		before = w->primary->shift;
+		second(w);
+		assert_true(w->primary->shift <= before);
+		assert_true(w->now_ms < 2000000);
+	}
+	assert_false(w->primary->policy.steers);
+	assert_true(was_decided(w, "objective") && was_decided(w, "verified") &&
+			was_decided(w, "recovered"));
+	world_free(w);
+}
+
+static void
+a_shadow_that_is_worse_gets_the_canary_and_no_more(void **state)
+{
+	struct world *w = world_create(POLICY_ACT);
+
+	seconds(w, 60);
+	w->policy->rule_count = 1;
+	w->policy->rule = calloc(1, sizeof(*w->policy->rule));
+	/* True of the primary alone, so that not both are bad by it. */
+	assert_null(policy_rule_parse("requests > 1", w->policy->rule));
+	w->shadow_errors = 1;
+	seconds(w, 1);
+	assert_true(w->primary->shift > 0);
+	w->policy->rule_count = 0;
+	assert_true(becomes(w, 0, 20));
+	assert_true(w->most <= SHARE_ONE / 4);
+	assert_true(was_decided(w, "shadow_worse"));
+	world_free(w);
+}
+
+static void
+observing_touches_nothing_and_tells_once(void **state)
+{
+	struct world *w = world_create(POLICY_OBSERVE);
+	struct steering_query q = {.max = 1000};
+	json_t *decisions;
+
+	seconds(w, 20);
+	w->primary_errors = 0.5;
+	seconds(w, 30);
+	assert_int_equal(w->most, 0);
+	assert_int_equal(w->f->applied, 0);
+	decisions = steering_decisions(w->f->g.steering, &q);
+	assert_int_equal(json_array_size(decisions), 1);
+	assert_string_equal(
+			json_string_value(json_object_get(json_array_get(decisions, 0), "outcome")),
+			"observed");
+	json_decref(decisions);
+	world_free(w);
+}
+
+static void
+advising_waits_for_approval(void **state)
+{
+	struct world *w = world_create(POLICY_ADVISE);
+	struct steering_view view;
+
+	seconds(w, 20);
+	assert_true(steering_approve(w->f->g.steering, w->primary) < 0);
+	w->primary_errors = 0.5;
+	seconds(w, 20);
+	assert_int_equal(w->most, 0);
+	assert_true(steering_view(w->f->g.steering, w->primary, &view));
+	assert_int_equal(view.asked, 1);
+	assert_ptr_equal(steering_asked_or_null(w->f->g.steering, 1), w->primary);
+	assert_int_equal(steering_approve(w->f->g.steering, w->primary), 0);
+	second(w);
+	assert_true(w->primary->shift > 0);
+	assert_null(steering_asked_or_null(w->f->g.steering, 1));
+	world_free(w);
+}
+
+static void
+a_shift_by_hand_keeps_the_policy_off_until_released(void **state)
+{
+	struct world *w = world_create(POLICY_ACT);
+
+	seconds(w, 20);
+	registry_set_shift(w->f->g.registry, w->primary, SHARE_ONE / 8, SETTING_RUNTIME);
+	second(w);
+	assert_true(w->primary->policy.hold);
+	w->primary_errors = 0.5;
+	seconds(w, 30);
+	assert_int_equal(w->primary->shift, SHARE_ONE / 8);
+	steering_hold(w->f->g.steering, w->primary, false);
+	assert_true(becomes(w, SHARE_ONE, 60));
+	/* And in the middle of the policy's own: taking it back counts too. */
+	registry_set_shift(w->f->g.registry, w->primary, 0, SETTING_RUNTIME);
+	seconds(w, 30);
+	assert_true(w->primary->policy.hold);
+	assert_int_equal(w->primary->shift, 0);
+	world_free(w);
+}
+
+static void
+a_shift_of_the_policy_goes_on_after_a_restart(void **state)
+{
+	struct world *w = world_create(POLICY_ACT);
+	json_t *saved;
+
+	seconds(w, 60);
+	w->primary_errors = 0.5;
+	assert_true(becomes(w, SHARE_ONE, 60));
+	saved = registry_state(w->f->g.registry);
+	world_free(w);
+	w = world_create(POLICY_ACT);
+	assert_int_equal(registry_restore(w->f->g.registry, saved), 0);
+	json_decref(saved);
+	assert_true(w->primary->policy.steers && w->primary->shift == SHARE_ONE);
+	second(w);
+	assert_false(w->primary->policy.hold);
+	assert_int_equal(w->primary->shift, SHARE_ONE);
+	assert_true(becomes(w, 0, 300));
+	world_free(w);
+}
+
+static void
+a_mode_set_by_an_operator_outlasts_a_restart(void **state)
+{
+	struct world *w = world_create(POLICY_OBSERVE);
+	enum policy_mode act = POLICY_ACT;
+	struct steering_view view;
+	json_t *saved;
+
+	steering_set_mode(w->f->g.steering, w->primary, &act);
+	saved = registry_state(w->f->g.registry);
+	world_free(w);
+	w = world_create(POLICY_OBSERVE);
+	assert_int_equal(registry_restore(w->f->g.registry, saved), 0);
+	json_decref(saved);
+	second(w);
+	assert_true(steering_view(w->f->g.steering, w->primary, &view));
+	assert_true(view.mode == POLICY_ACT && view.mode_set);
+	w->primary_errors = 0.5;
+	seconds(w, 2);
+	assert_true(w->primary->shift > 0);
+	world_free(w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(the_first_shift_comes_with_the_first_bad_interval),
+			cmocka_unit_test(
+					traffic_moves_step_by_step_and_returns_when_the_primary_recovered),
+			cmocka_unit_test(a_shadow_that_is_worse_gets_the_canary_and_no_more),
+			cmocka_unit_test(observing_touches_nothing_and_tells_once),
+			cmocka_unit_test(advising_waits_for_approval),
+			cmocka_unit_test(a_shift_by_hand_keeps_the_policy_off_until_released),
+			cmocka_unit_test(a_shift_of_the_policy_goes_on_after_a_restart),
+			cmocka_unit_test(a_mode_set_by_an_operator_outlasts_a_restart),
+	};
+
+	return cmocka_run_group_tests_name("steering", tests, NULL, NULL);
+}
