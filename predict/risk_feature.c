@@ -10,7 +10,7 @@
 #define SEEN_MIN 20 /* samples before the past says anything */
 #define YOUNG_SD 6.0 /* a standard deviation of n samples is taken 6 / n wider */
 #define Z_MAX 20.0
-#define STEADY_S 6 /* of growth without a break */
+#define STEADY_S 4 /* of growth without a break */
 #define SEGMENTS_PER_REPLY 4
 #define CLIP_SD 3.0
 #define Z_FREE 3.0 /* standard deviations that are nothing to speak of */
@@ -268,6 +268,21 @@ shift_in(float window[RISK_WINDOW], double value)
 	window[0] = (float)(value > 0 ? value : 0);
 }
 
+/* A restart is bad for one interval, or two next to each other, and over; what comes again lasts. */
+static bool
+comes_again(const float part[RISK_WINDOW])
+{
+	int i, first = -1, last = -1;
+
+	for (i = 0; i < RISK_WINDOW; i++) {
+		if (!(part[i] > 0))
+			continue;
+		first = first < 0 ? i : first;
+		last = i;
+	}
+	return last - first >= 2;
+}
+
 /* Octaves beyond a quarter of the allowed share, by one interval or some together, as requests are few or many. */
 static double
 beyond(const float part[RISK_WINDOW], const float whole[RISK_WINDOW], double allowed)
@@ -275,7 +290,7 @@ beyond(const float part[RISK_WINDOW], const float whole[RISK_WINDOW], double all
 	double parts = 0, wholes = 0, most = 0;
 	int i;
 
-	if (!(allowed > 0) || !(part[0] > 0))
+	if (!(allowed > 0) || (!(part[0] > 0) && !comes_again(part)))
 		return 0;
 	for (i = 0; i < RISK_WINDOW; i++) {
 		parts += (double)part[i];

@@ -9,7 +9,7 @@
 #define RISK_PENDING 64 /* statements whose outcome is open: one every 5 s for 300 s */
 #define RISK_STATEMENT_S 5
 #define RISK_NEWEST 9 /* two periods of 4 s */
-#define RISK_WINDOW 3 /* intervals judged together where requests are few */
+#define RISK_WINDOW 5 /* intervals judged together where requests are few */
 #define RISK_LEVEL_FREE 2.0 /* octaves below the objective at which the level begins to count */
 
 /* One metric of an endpoint. Own past and peers on the metric's scale (metric_scale). */

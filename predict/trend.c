@@ -194,7 +194,7 @@ speaks(const struct trend *t, const struct trend_limit *l)
 static double
 reach_of(const struct trend_passage *p, unsigned k, double seconds)
 {
-	double sd = sqrt(p->slope_var + p->diffusion / trend_span_s[k] / 4);
+	double sd = sqrt(p->slope_var + p->diffusion / trend_span_s[k] / 16);
 	double sure = p->distance <= 0 ? 1 : fmin(fmax(p->slope / fmax(sd, 1e-300) - 1, 0), 1);
 
 	if (!(sure > 0))
