@@ -7,6 +7,7 @@
 #include "api_events.h"
 #include "api_flows.h"
 #include "api_history.h"
+#include "api_measure.h"
 #include "api_risk.h"
 #include "api_show.h"
 
@@ -28,6 +29,7 @@ static const struct route {
 		{"GET", "/v1/records", api_history_records},
 		{"GET", "/v1/models", api_history_models},
 		{"GET", "/v1/models/state", api_history_model},
+		{"GET", "/v1/measurements", api_measure_list},
 		{"GET", "/v1/neighbours", api_show_neighbours},
 		{"GET", "/v1/config", api_show_config},
 		{"GET", "/metrics", api_show_metrics},

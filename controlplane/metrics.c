@@ -14,6 +14,7 @@
 #include "collect.h"
 #include "endpoint_walk.h"
 #include "predictor.h"
+#include "scrape.h"
 
 /* Of the histograms' 128 buckets, as many edges as are useful to Prometheus: two per octave, 64 us to 67 s. In
  * buckets of counters.h: edge i is the lower end of bucket EDGE_FIRST + EDGE_STEP * i. */
@@ -381,12 +382,14 @@ struct section {
 	size_t size;
 };
 
+static const char scrapes_help[] = "scrapes of the endpoint by how they ended";
+
 struct metrics {
 	struct gateway *g;
 	bool idle;
 	struct endpoint_walk walk;
 	struct section label; /* of the endpoint in hand, with its zero */
-	struct section gauge[GAUGES], leg[LEG_METRICS], time[TIME_METRICS];
+	struct section gauge[GAUGES], leg[LEG_METRICS], time[TIME_METRICS], scrapes;
 };
 
 static void
@@ -478,6 +481,20 @@ time_samples(struct metrics *m, const struct endpoint *e, enum leg leg,
 }
 
 static void
+scrape_samples(struct metrics *m, const struct endpoint *e)
+{
+	int state;
+
+	if (!scraper_has(m->g->scraper, e))
+		return;
+	for (state = SCRAPE_ok; state < SCRAPE_STATES; state++)
+		fprintf(m->scrapes.f, "understudy_endpoint_scrapes_total{%s,result=\"%s\"} %llu\n",
+				m->label.text, scrape_state_name((enum scrape_state)state),
+				(unsigned long long)scraper_count(
+						m->g->scraper, e, (enum scrape_state)state));
+}
+
+static void
 endpoint_samples(struct metrics *m, const struct endpoint *e)
 {
 	struct leg_counters c;
@@ -486,6 +503,7 @@ endpoint_samples(struct metrics *m, const struct endpoint *e)
 
 	label_make(m, e);
 	gauge_samples(m, e);
+	scrape_samples(m, e);
 	for (leg = 0; leg < LEG_COUNT; leg++) {
 		used = collector_leg_used(m->g->collector, e->eid, leg);
 		if (!used && !(m->idle && leg == LEG_SERVER))
@@ -516,6 +534,8 @@ begin(struct metrics *m)
 		rewind(m->time[i].f);
 		family(m->time[i].f, time_metrics[i].name, "histogram", time_metrics[i].help);
 	}
+	rewind(m->scrapes.f);
+	family(m->scrapes.f, "endpoint_scrapes_total", "counter", scrapes_help);
 }
 
 /* Calls fn for each section until it fails. */
@@ -531,7 +551,7 @@ each_section(struct metrics *m, bool (*fn)(struct section *s, void *arg), void *
 		good = good && fn(&m->leg[i], arg);
 	for (i = 0; i < TIME_METRICS; i++)
 		good = good && fn(&m->time[i], arg);
-	return good;
+	return good && fn(&m->scrapes, arg);
 }
 
 static bool
@@ -585,6 +605,7 @@ page_or_null(struct metrics *m, const struct section *head)
 		section_append(&to, &m->leg[i]);
 	for (i = 0; i < TIME_METRICS; i++)
 		section_append(&to, &m->time[i]);
+	section_append(&to, &m->scrapes);
 	*to = '\0';
 	return page;
 }

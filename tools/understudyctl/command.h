@@ -38,6 +38,7 @@ enum client_result show_config(struct request *rq);
 enum client_result show_risk(struct request *rq);
 enum client_result show_history(struct request *rq);
 enum client_result show_models(struct request *rq);
+enum client_result show_measurements(struct request *rq);
 
 enum client_result change_shift(struct request *rq);
 enum client_result change_mirror(struct request *rq);
