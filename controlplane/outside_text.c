@@ -143,5 +143,5 @@ outside_is_at(const struct outside_factor *f, const char *zone)
 
 	if (strcmp(f->place, zone) == 0)
 		return true;
-	return f->region && strncmp(f->place, zone, n) == 0 && zone[n] == '/';
+	return f->region && strncmp(f->place, zone, n) == 0 && strchr("-._", zone[n]);
 }

@@ -11,7 +11,7 @@
 
 struct outside_factor {
 	char place[OUTSIDE_NAME_MAX]; /* of endpoints' `zone` */
-	bool region; /* a zone, or all zones "place/..." */
+	bool region; /* a zone, or also all zones "place-...", "place....", "place_..." */
 	char name[OUTSIDE_NAME_MAX];
 	double severity; /* 0 to 1 */
 	uint64_t until_ms; /* wall clock */
