@@ -12,6 +12,7 @@ static const struct subcommand {
 } subcommands[] = {
 		{"anomaly", "find what is strange in series", backtest_anomaly},
 		{"forecast", "forecast a series, and how good that is", backtest_forecast},
+		{"risk", "tell the remaining life of units from others that failed", backtest_risk},
 };
 
 #define SUBCOMMAND_COUNT (sizeof(subcommands) / sizeof(subcommands[0]))

@@ -10,6 +10,7 @@
 
 int backtest_anomaly(int argc, char **argv);
 int backtest_forecast(int argc, char **argv);
+int backtest_risk(int argc, char **argv);
 
 /* The table: argv[0] is "backtest", argv[1] the subcommand. */
 int backtest_run(int argc, char **argv);
