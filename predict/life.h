@@ -10,7 +10,7 @@
  * (life_outcome.h). Median, interval and probabilities all come from that one distribution.
  *
  * Pure and deterministic: the same fleet gives the same bits. Training takes seconds and memory of about rows x
- * (18 x features + 48) bytes (features: LIFE_FEATURES_MAX at most) beside the fleet itself: a thread for slow work, not
+ * (9 x features + 112) bytes (features: LIFE_FEATURES_MAX at most) beside the fleet itself: a thread for slow work, not
  * a tick. What is kept is below 3 MB. Following a unit costs some 0.1 ms per forecast and allocates.
  */
 #pragma once
@@ -21,7 +21,7 @@
 
 #define LIFE_UNITS_MIN 4 /* fewer do not tell how far lives differ */
 #define LIFE_COLUMNS_MAX 256
-#define LIFE_ROWS_MAX 4000000u /* of a fleet: 2.8 GB at most, 1.5 GB for 16 features */
+#define LIFE_ROWS_MAX 4000000u /* of a fleet: 1.8 GB at most, 1 GB for 16 features */
 #define LIFE_STEPS 250 /* of the distribution from 0 to the cap */
 #define LIFE_INTERVAL 0.8 /* share of lives that end within the interval */
 
