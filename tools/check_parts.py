@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parts of tools/check: what each runs, what it needs first, and which may run side by side.
 
-    packages -> build-gcc -> unit, fuzz -> lab, lab-af_packet, lab-lcores, demo, bench, nic, lab-asan, publication (first)
+    packages -> build-gcc -> unit, fuzz -> lab, lab-af_packet, lab-lcores, demo, faults, bench, nic, lab-asan, publication (first)
         |-----> lint -> build-clang -> asan -> models -> tsan                                                 (second)
 
 The first lane has the CPUs, the second only idle time: the lab forwards on CPU 1 with deadlines of milliseconds.
@@ -65,6 +65,8 @@ PARTS = [
     Part("lab-af_packet", "lab on net_af_packet", [LAB + ["--pmd", "af_packet"]], ("build-gcc",), counts_tests=True),
     Part("lab-lcores", "lab with two lcores and queues", [LAB + ["--lcores", "2"]], ("build-gcc",), counts_tests=True),
     Part("demo", "the demo, quick", [["tools/demo", "--quick", "--report", "build/demo.json"]], ("build-gcc",)),
+    Part("faults", "the fault suite, quick",
+         [["tools/faults", "--quick", "--arms", "predictor,off"]], ("build-gcc",)),
     # 2.2 to 2.4 on a quiet machine; others' load moves both sides of the ratio, but not alike.
     Part("bench", "packet path against testpmd, quick",
          [["tools/bench", "--quick", "--only", "fullnat", "--max-ratio", "4", "--report", "build/bench.json"]], ("build-gcc",)),

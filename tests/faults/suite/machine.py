@@ -18,9 +18,9 @@ ROOT = Path("/sys/fs/cgroup")
 PERIOD_US = 100000
 QUOTA_MIN_US = 1000  # the kernel takes no less
 SHARES = 8192  # eight times a process without a group: what else the machine does must not look like a fault
-LIMITS = {
+LIMITS = {  # blkio of version 1 does not limit the groups below
     1: {"cpu": "cpu/{}/cpu.cfs_quota_us", "memory": "memory/{}/memory.limit_in_bytes",
-        "writes": "blkio/{}/blkio.throttle.write_iops_device", "shares": "cpu/{}/cpu.shares"},
+        "writes": "blkio/{}/server/blkio.throttle.write_iops_device", "shares": "cpu/{}/cpu.shares"},
     2: {"cpu": "{}/cpu.max", "memory": "{}/memory.max", "writes": "{}/io.max", "shares": "{}/cpu.weight"},
 }
 LEAVES = ("server", "neighbour")

@@ -60,6 +60,20 @@ def in_time(row):
     return row["shift_s"] is not None and (row["failure_s"] is None or row["shift_s"] < row["failure_s"])
 
 
+def missed(report, names):
+    """What the predictor did not do: sentences. Of faults, a shift before the failure; of controls, none."""
+    off = report.by_arm("off")
+    for (name, seed), r in report.by_arm("predictor").items():
+        if name not in names:
+            continue
+        if r["control"] and r["shift_episodes"]:
+            yield f"{name} {seed}: traffic moved, and nothing failed"
+        elif not r["control"] and (name, seed) in off and off[name, seed]["failure_s"] is None:
+            yield f"{name} {seed}: it did not fail with the controller off"
+        elif not r["control"] and not in_time(r):
+            yield f"{name} {seed}: traffic moved at {r['shift_s']} s, and it failed at {r['failure_s']} s"
+
+
 def totals(rows):
     keys = ("requests", "failed", "slow")
     return {f"{'failed_requests' if key == 'failed' else 'slow_requests' if key == 'slow' else key}{suffix}":

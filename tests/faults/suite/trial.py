@@ -103,8 +103,9 @@ class Run:
         times = self.trial.times
         shifts = [s for s in watcher.shifts if s[2] > 0]
         shift = next((at for at, _, _ in shifts if at >= times.begin), None)
-        breach = judge.breach(requests, times.begin)
-        hurt = judge.first_hurt(requests, times.begin)
+        short = [r for r in requests if not r.long]
+        breach = judge.breach(short, times.begin)
+        hurt = judge.first_hurt(short, times.begin)
         failure = min((at for at in (breach, self.died) if at is not None), default=None)
 
         def since(at):
@@ -114,6 +115,7 @@ class Run:
             "seconds": round(times.end, 1), "begin_s": round(times.begin, 1), "growth_s": round(times.growth, 1),
             "shift_s": since(shift), "breach_s": since(breach), "died_s": since(self.died), "failure_s": since(failure),
             "first_hurt_s": since(hurt),
+            "long_breach_s": since(judge.breach([r for r in requests if r.long], times.begin)),
             "shifted": sorted({name for _, name, _ in shifts}), "shift_episodes": episodes(watcher.shifts),
             "early_shifts": episodes([s for s in watcher.shifts if s[0] < times.begin]),
             "last_share": watcher.share.get("p1", 0), **judge.counts(requests), "watch_errors": watcher.errors[:3],
