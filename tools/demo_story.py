@@ -7,8 +7,9 @@
     =====+======+==========================================+========+=========+=========+=====  one Ethernet segment
                 |                                          |        |         |         |
             gateway                                       p1       p2        s1        s2
-       web 10.0.0.100:80  tcp                            web1     web2     web1s     web2s   nginx
-       dns 10.0.0.100:53  udp                            dns1     dns2     dns1s     dns2s   nsd
+       web 10.0.0.100:80   tcp                           web1     web2     web1s     web2s   nginx
+       dns 10.0.0.100:53   udp                           dns1     dns2     dns1s     dns2s   nsd
+       app 10.0.0.100:8080 tcp                           app1              app1s             see demo_act.py
 
 A request belongs to the phase in which it began; those in flight at the kill belong to the kill. It ends with 1 if a
 request failed in any phase but the kill, if an endpoint was marked down later than DOWN_LIMIT_MS after the kill, or if
@@ -31,6 +32,7 @@ sys.dont_write_bytecode = True
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "lab"))
 
+import demo_act  # noqa: E402
 from demo_screen import Screen, bar, columns, time_text  # noqa: E402
 from lab import clients, servers  # noqa: E402
 from lab.gateway import Gateway, configuration, leg_total  # noqa: E402
@@ -58,26 +60,28 @@ def service(name, protocol, port, check, **more):
             "check": {"interval": "1s", "timeout": "500ms", **check}, "endpoints": endpoints, **more}
 
 
-def demo_configuration(lab, world):
+def demo_configuration(lab, world, quick):
     probe = "hex:" + servers.dns_query("id.lab", 0x1234).hex()
     return configuration(lab, [world.port()], [
         service("web", "tcp", 80, {"type": "http", "path": "/"}),
         service("dns", "udp", 53, {"type": "udp", "payload": probe}, per_request=True,
                 mirror={"fraction": "0%", "shadows": 1}),
+        demo_act.service(quick),
     ], [v4(LOCAL)])
 
 
 class Stage:
     """The lab with everything running on it."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, quick):
         self.lab = lab
         self.net = OneArmed(lab)
+        self.act = demo_act.Act(lab, self.net)
         self.server = {}
         for host, (web, dns, number) in PLACES.items():
             self.server[web] = servers.nginx(self.net.hosts[host], web)
             self.server[dns] = servers.name_server(self.net.hosts[host], number)
-        self.gateway = Gateway(lab, self.net.gw, demo_configuration(lab, self.net))
+        self.gateway = Gateway(lab, self.net.gw, demo_configuration(lab, self.net, quick))
         self.gateway.start().ready()
         self.loads = []
 
@@ -87,7 +91,13 @@ class Stage:
             Load(self.net.c1, http=web, http_rate=HTTP_RATE, dns=dns, dns_rate=DNS_RATE, long_rate=LONG_RATE),
             clients.start_curl(self.net.c2, v4(SERVICE), CURL_RATE),
             clients.start_dnsperf(self.net.c2, v4(SERVICE), DNSPERF_RATE),
+            self.act.start_traffic(),
         ]
+
+    def risks(self):
+        """Of failing within a minute, where the gateway can say it."""
+        rows = self.gateway.api.get("/v1/risk")["endpoints"]
+        return {(r["service"], r["endpoint"]): (r.get("probability") or {}).get("60") for r in rows}
 
     def records(self):
         return [r for load in self.loads for r in load.records]
@@ -136,11 +146,13 @@ def lost(endpoint):
 
 
 class Story:
-    def __init__(self, stage, screen, seconds):
+    def __init__(self, stage, screen, quick):
         self.stage = stage
+        self.quick = quick
+        self.wrong = []
         self.gateway = stage.gateway
         self.screen = screen
-        self.seconds = seconds
+        self.seconds = 4 if quick else 12
         self.phases = []
         self.last = None  # (time, endpoints) of the last table
         self.rates = {}
@@ -161,7 +173,11 @@ class Story:
         return time.monotonic(), endpoints
 
     def watch(self, seconds):
-        """Lets a phase run, with the table live."""
+        """Lets a phase run to its end, with the table live."""
+        self.look_on(seconds)
+        self.screen.keep_table(self.table(*self.look()))
+
+    def look_on(self, seconds):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             for load in self.stage.loads:
@@ -170,19 +186,20 @@ class Story:
             if not self.last or now - self.last[0] >= TABLE_S:
                 self.screen.table(self.table(now, endpoints))
             time.sleep(WATCH_S)  # the table's clock, and the phase's
-        self.screen.keep_table(self.table(*self.look()))
 
     def table(self, now, endpoints):
         self.measure(now, endpoints)
+        risks = self.stage.risks()
         total = {}
         for e in endpoints:
             total[e["service"]] = total.get(e["service"], 0) + self.rate(e, "flows")
-        rows = [("endpoint", "state", "shift", "share of new flows", "flows/s", "copies/s", "reply p50", "p99")]
+        rows = [("endpoint", "state", "shift", "share of new flows", "flows/s", "copies/s", "reply p50", "p99", "risk")]
         for e in endpoints:
             share = self.rate(e, "flows") / total[e["service"]] if total[e["service"]] else 0
             rows.append((f"{e['service']}/{e['endpoint']}", e["state"], shift_text(e), bar(share), f"{self.rate(e, 'flows'):.0f}",
-                         f"{self.rate(e, 'copies'):.0f}", time_text(reply_time(e, "p50")), time_text(reply_time(e, "p99"))))
-        lines = columns(rows, (12, 8, -6, 18, -8, -8, -10, -10))
+                         f"{self.rate(e, 'copies'):.0f}", time_text(reply_time(e, "p50")), time_text(reply_time(e, "p99")),
+                         risk_text(risks.get((e["service"], e["endpoint"])))))
+        lines = columns(rows, (12, 8, -6, 18, -8, -8, -10, -10, -5))
         recent = [r for r in self.stage.records() if r.start > self.phases[-1].begin]
         lines.append(f"  {len(recent)} requests in this phase, {sum(not r.ok for r in recent)} failed")
         return ["", *lines]
@@ -219,6 +236,9 @@ class Story:
         self.phase("back", "The flows come back.")
         self.shift(0)
         self.watch(self.seconds)
+        telling = demo_act.Telling(self, self.stage.act, self.quick)
+        telling.tell()
+        self.wrong = telling.wrong
         self.kill()
         self.watch(self.seconds)
 
@@ -264,6 +284,10 @@ class Story:
 
 def shift_text(endpoint):
     return f"{endpoint['shift'] * 100:.0f} %" if endpoint["shift"] else ""
+
+
+def risk_text(risk):
+    return "" if risk is None else f"{risk:.0%}"
 
 
 def reply_time(endpoint, which):
@@ -338,13 +362,13 @@ def linger(stage, screen):
 
 def play(lab, screen, options):
     screen.say("Building the lab: two clients, a gateway, two primaries, two shadows; nginx and nsd on each server.")
-    stage = Stage(lab)
+    stage = Stage(lab, options.quick)
     screen.say("All endpoints are up.")
-    story = Story(stage, screen, 4 if options.quick else 12)
+    story = Story(stage, screen, options.quick)
     stage.start_traffic()
     story.tell()
     story.attribute(stage.stop_traffic())
-    wrong = verdict(story.phases)
+    wrong = verdict(story.phases) + story.wrong
     show_summary(screen, story.phases, wrong)
     if options.report:
         write_report(options.report, story.phases, wrong)

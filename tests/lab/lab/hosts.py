@@ -166,6 +166,7 @@ class Lab:
         self.directory.chmod(0o755)
         self.namespaces = []
         self.processes = []
+        self.at_end = []  # called when all processes have ended
         self.keep = False
 
     def __enter__(self):
@@ -186,6 +187,8 @@ class Lab:
                 process.signal(signal.SIGTERM)
         for process in reversed(self.processes):
             process.stop()
+        while self.at_end:
+            self.at_end.pop()()
         for namespace in reversed(self.namespaces):
             run(["ip", "netns", "delete", namespace], check=False)
         self.namespaces.clear()
