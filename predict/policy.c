@@ -231,6 +231,17 @@ give_up(struct turn *t, enum policy_rung rung)
 	go_home(t, rung, rung != RUNG_calm && rung != RUNG_recovered);
 }
 
+/* A failure that is near does not wait for proof: a shadow that answered enough, and of which nothing is worse so far, is
+ * better than that. */
+static bool
+is_fit(const struct turn *t, bool urgent)
+{
+	if (t->in->verdict != SEQUENTIAL_UNSURE)
+		return t->in->verdict == SEQUENTIAL_NOT_WORSE;
+	return urgent && t->p->shift < POLICY_SHARE_ONE &&
+			t->in->compared >= t->c->verify.min_requests;
+}
+
 /* One step further, if this one had its time and its verdict. */
 static void
 advance(struct turn *t, enum policy_rung cause)
@@ -245,7 +256,7 @@ advance(struct turn *t, enum policy_rung cause)
 		quiet(t, RUNG_soaking);
 		return;
 	}
-	if (!cohorts && t->in->verdict != SEQUENTIAL_NOT_WORSE) {
+	if (!cohorts && !is_fit(t, pace.urgent)) {
 		quiet(t, RUNG_verifying);
 		return;
 	}

@@ -126,10 +126,19 @@ never_to_a_worse_shadow(const struct look *l)
 			l->in->verdict != SEQUENTIAL_WORSE;
 }
 
+/* A failure that is near, or here, makes do with answers of which none was worse so far. */
+static bool
+is_urgent(const struct look *l)
+{
+	return l->in->risk_soon >= l->c->enter || l->p->in.rule || l->p->in.breached;
+}
+
 static bool
 unverified_only_as_a_canary(const struct look *l)
 {
 	return !raises(l) || l->in->verdict == SEQUENTIAL_NOT_WORSE || !l->in->primary_up ||
+			(l->in->verdict == SEQUENTIAL_UNSURE && is_urgent(l) &&
+					l->in->compared >= l->c->verify.min_requests) ||
 			l->before->state == POLICY_STATE_return ||
 			l->d->shift <= POLICY_SHARE_ONE / 4;
 }
