@@ -229,6 +229,8 @@ plot_values(struct plot *p, const struct series *s, const struct options *o, con
 						.low = &learn[0],
 						.high = &learn[1]});
 	if (!rc)
+		rc = plot_alarms(p, s);
+	if (!rc)
 		rc = plot_series_add(p,
 				&(struct plot_series){.kind = PLOT_LINE,
 						.colour = PLOT_BLUE,
@@ -236,7 +238,7 @@ plot_values(struct plot *p, const struct series *s, const struct options *o, con
 						.count = s->rows,
 						.x = s->seconds,
 						.y = s->value});
-	return rc ? rc : plot_alarms(p, s);
+	return rc;
 }
 
 static int

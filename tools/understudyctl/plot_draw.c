@@ -88,17 +88,20 @@ find_ranges(struct frame *f, const struct plot_cell *cell)
 	const struct plot_part *part;
 	const struct plot_series *s;
 
+	bool dots = false;
+
 	f->x = f->y = (struct range){NAN, NAN};
 	for (part = cell->first; part; part = part->next) {
 		s = &part->series;
 		widen(&f->x, s->x, s->count);
+		dots = dots || s->kind == PLOT_POINTS || s->kind == PLOT_INTERVALS;
 		if (s->kind == PLOT_MARKS)
 			continue;
 		widen(s->kind == PLOT_SPANS ? &f->x : &f->y, s->low, s->count);
 		widen(s->kind == PLOT_SPANS ? &f->x : &f->y, s->high, s->count);
 		widen(&f->y, s->y, s->count);
 	}
-	settle(&f->x, 0);
+	settle(&f->x, dots ? AIR / 3 : 0); /* dots at the sides stay whole */
 	settle(&f->y, AIR);
 	if (cell->panel.y_min != 0 || cell->panel.y_max != 0)
 		f->y = (struct range){cell->panel.y_min, cell->panel.y_max};
@@ -349,15 +352,10 @@ draw_labels(const struct frame *f, const struct plot_panel *panel)
 		draw_text(f->cairo, panel->y_label, 0, 0, ANCHOR_MIDDLE);
 		cairo_restore(f->cairo);
 	}
-	if (!panel->title)
-		return;
-	cairo_set_font_size(f->cairo, TITLE_SIZE);
-	draw_text(f->cairo, panel->title, b->x, b->y - 9, ANCHOR_LEFT);
-	cairo_set_font_size(f->cairo, FONT_SIZE);
 }
 
-/* Right of the title, above the data, so that it hides nothing; from the right to the left. */
-static void
+/* Above the data, so that it hides nothing; from the right to the left. Returns where it begins. */
+static double
 draw_legend(const struct frame *f, const struct plot_cell *cell)
 {
 	double right = f->box.x + f->box.width, y = f->box.y - 9;
@@ -376,12 +374,27 @@ draw_legend(const struct frame *f, const struct plot_cell *cell)
 		cairo_fill(f->cairo);
 		right -= 34;
 	}
+	return right;
+}
+
+/* Left of the legend, cut off where that begins. */
+static void
+draw_panel_title(const struct frame *f, const char *title, double until)
+{
+	cairo_save(f->cairo);
+	cairo_rectangle(f->cairo, f->box.x, f->box.y - MARGIN_TOP, until - f->box.x, MARGIN_TOP);
+	cairo_clip(f->cairo);
+	cairo_set_font_size(f->cairo, TITLE_SIZE);
+	cairo_set_source_rgb(f->cairo, .25, .25, .25);
+	draw_text(f->cairo, title, f->box.x, f->box.y - 9, ANCHOR_LEFT);
+	cairo_restore(f->cairo);
 }
 
 void
 plot_draw_panel(cairo_t *cairo, const struct plot_cell *cell, struct plot_box box)
 {
 	const struct plot_part *part;
+	double legend;
 	struct frame f = {.cairo = cairo,
 			.box = {.x = box.x + MARGIN_LEFT,
 					.y = box.y + MARGIN_TOP,
@@ -399,7 +412,9 @@ plot_draw_panel(cairo_t *cairo, const struct plot_cell *cell, struct plot_box bo
 		draw_series(&f, &part->series);
 	cairo_restore(cairo);
 	draw_labels(&f, &cell->panel);
-	draw_legend(&f, cell);
+	legend = draw_legend(&f, cell);
+	if (cell->panel.title)
+		draw_panel_title(&f, cell->panel.title, legend);
 }
 
 void
