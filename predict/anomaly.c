@@ -77,6 +77,7 @@ anomaly_init(struct anomaly *a, const struct anomaly_settings *s)
 	memset(a, 0, sizeof(*a));
 	anomaly_window_init(&a->window, width, recent_of(width));
 	anomaly_pattern_init(&a->pattern, segment_of(s));
+	anomaly_mix_init(&a->mix, width);
 	anomaly_season_init(&a->season, !s->fast);
 }
 
@@ -93,7 +94,7 @@ look(struct anomaly *a, double x, int64_t seconds, float view[ANOMALY_VIEWS])
 	a->drift += (x - usual.day - a->drift) * rate;
 	a->steps += (fabs(x - a->last) - a->steps) * rate;
 	a->last = x;
-	view[ANOMALY_shift] = (float)(fabs(all.mean - a->level.mean) * scale);
+	view[ANOMALY_mix] = anomaly_mix_update(&a->mix, (x - a->level.mean) * scale);
 	view[ANOMALY_rough] = (float)sqrt(all.variance);
 	view[ANOMALY_still] = (float)(1 / sqrt(still));
 	view[ANOMALY_steps] = (float)a->steps;

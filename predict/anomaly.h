@@ -16,13 +16,14 @@
 #include "anomaly_alarm.h"
 #include "anomaly_histogram.h"
 #include "anomaly_level.h"
+#include "anomaly_mix.h"
 #include "anomaly_pattern.h"
 #include "anomaly_season.h"
 #include "anomaly_window.h"
 
 /* The views: X(name, weight, text). */
 #define ANOMALY_VIEW_LIST(X)                                      \
-	X(shift, 1, "its level left its long-run level")          \
+	X(mix, 1, "other values than usual")                      \
 	X(rough, 1, "it varies more than before")                 \
 	X(still, 1, "it varies less than before")                 \
 	X(steps, 1, "it jumps more from sample to sample")        \
@@ -51,6 +52,7 @@ struct anomaly {
 	struct anomaly_season season;
 	struct anomaly_window window;
 	struct anomaly_level level;
+	struct anomaly_mix mix;
 	double last, steps,
 			drift; /* the newest sample; weighted means of |change| and of the way off the day's course */
 	struct anomaly_alarm alarm;

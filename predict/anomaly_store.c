@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define MAGIC 0x4d4f4e41u /* "ANOM" */
-#define VERSION 1 /* of the struct and of what its numbers mean */
+#define VERSION 2 /* of the struct and of what its numbers mean */
 
 struct seal {
 	uint32_t magic, version, size, sum;
