@@ -10,7 +10,6 @@
 #include <math.h>
 #include <string.h>
 
-#define SAMPLE_MAX 1e30
 #define DAY_S 86400.
 #define FAST_S \
 	60. /* series with more samples must hold a score for two: a second's peak is no news, five minutes' is */
@@ -52,9 +51,12 @@ segment_of(const struct anomaly_settings *s)
 void
 anomaly_settings_init(struct anomaly_settings *s, double cadence_s, uint32_t learn)
 {
-	float day = (float)(DAY_S / cadence_s), tau = RISE_TAU * (float)learn;
+	float day = (float)(DAY_S / cadence_s), tau;
 	bool fast = cadence_s < FAST_S;
 
+	if (learn < 1)
+		learn = 1;
+	tau = RISE_TAU * (float)learn;
 	*s = (struct anomaly_settings){
 			.learn = learn,
 			.memory = MEMORY,
@@ -136,7 +138,7 @@ anomaly_update(struct anomaly *a, const struct anomaly_settings *s, double x, in
 	struct anomaly_result r = {.cause = ANOMALY_VIEWS};
 	float view[ANOMALY_VIEWS], novelty;
 
-	if (!(fabs(x) < SAMPLE_MAX))
+	if (!(fabs(x) < ANOMALY_SAMPLE_MAX))
 		return r;
 	anomaly_window_push(&a->window, x);
 	if (a->n++ == 0)

@@ -39,6 +39,8 @@ enum anomaly_view {
 	ANOMALY_VIEWS
 };
 
+#define ANOMALY_SAMPLE_MAX 1e30 /* what is not smaller is not learnt */
+
 struct anomaly_settings {
 	uint32_t learn; /* samples before the first alarm; the unit of its other times */
 	uint32_t memory; /* a view's past is halved when it holds so many samples */
@@ -84,7 +86,7 @@ void anomaly_settings_init(struct anomaly_settings *s, double cadence_s, uint32_
 
 void anomaly_init(struct anomaly *a, const struct anomaly_settings *s);
 
-/* One sample at `seconds` (UTC since the epoch, for time of day). A sample that is NAN, infinite or beyond 1e30 has no verdict (all of the result 0) and is not learnt. */
+/* One sample at `seconds` (UTC since the epoch, for time of day). A sample that is NAN, infinite or beyond ANOMALY_SAMPLE_MAX has no verdict (all of the result 0) and is not learnt. */
 struct anomaly_result anomaly_update(
 		struct anomaly *a, const struct anomaly_settings *s, double x, int64_t seconds);
 

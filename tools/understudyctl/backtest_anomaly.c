@@ -134,7 +134,7 @@ detect(struct series *s, const struct options *o)
 		s->score[i] = r.score;
 		s->alarm[i] = r.alarm;
 		s->alarms += r.alarm;
-		s->missing += !isfinite(s->value[i]);
+		s->missing += !(fabs(s->value[i]) < ANOMALY_SAMPLE_MAX);
 	}
 }
 

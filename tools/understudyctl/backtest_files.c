@@ -106,21 +106,38 @@ backtest_files_free(struct backtest_files *f)
 	*f = (struct backtest_files){0};
 }
 
+/* Where a path leads, of which the last parts need not be there yet. */
+static bool
+resolve(const char *path, char out[PATH_MAX])
+{
+	char *copy = strdup(path), *slash;
+	bool found = copy && realpath(copy, out);
+
+	while (copy && !found && (slash = strrchr(copy, '/')) && slash > copy) {
+		*slash = '\0';
+		found = realpath(copy, out);
+	}
+	if (copy && !found)
+		found = realpath(*path == '/' ? "/" : ".", out);
+	free(copy);
+	return found;
+}
+
 int
 backtest_files_apart(const char *input, const char *output, struct backtest_error *error)
 {
-	char in[PATH_MAX], out[PATH_MAX], *last;
+	char in[PATH_MAX], out[PATH_MAX];
 	struct stat st;
 	size_t length;
+	bool inside;
 
-	if (!realpath(input, in) || !realpath(output, out) || stat(in, &st))
-		return 0; /* an output that is not there yet holds no input */
-	last = strrchr(in, '/');
-	if (!S_ISDIR(st.st_mode) && last > in)
-		*last = '\0';
+	if (!resolve(input, in) || !resolve(output, out) || stat(in, &st))
+		return 0; /* listing the input says what is wrong */
+	if (!S_ISDIR(st.st_mode) && strrchr(in, '/') > in)
+		*strrchr(in, '/') = '\0';
 	length = strlen(in);
-	if (strncmp(in, out, length) ||
-			(out[length] && (out[length] != '/' || !S_ISDIR(st.st_mode))))
+	inside = !strncmp(in, out, length) && (out[length] == '/' || !out[length]);
+	if (S_ISDIR(st.st_mode) ? !inside : strcmp(in, out) != 0)
 		return 0;
 	snprintf(error->text, sizeof(error->text),
 			"%s: results may not go where the series are: name another directory",
