@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "addr.h"
+#include "calendar.h"
 #include "policy_config.h"
 #include "view.h"
 
@@ -126,6 +127,33 @@ enum replies_kind {
 	REPLIES_DNS, /* SERVFAIL, REFUSED */
 };
 
+/* What the load of a service is. */
+enum load_kind {
+	LOAD_REQUESTS, /* begun per second */
+	LOAD_FLOWS, /* the same */
+	LOAD_BYTES, /* both ways, per second */
+};
+
+#define CONFIG_WHEN_MAX 8
+#define CONFIG_WINDOW_MAX 360 /* intervals of a sentence's window: an hour at the default */
+
+struct config_forecast {
+	enum load_kind load;
+	uint32_t interval_ms; /* the load is averaged over; whole seconds */
+	uint64_t *season_ms; /* rising; none: a day and a week */
+	size_t season_count;
+	double capacity; /* load that an endpoint can take, 1/s; 0: not known */
+	char **when; /* load_statement.h */
+	size_t when_count;
+};
+
+/* What makes load differ at known times; entries of one name are of one kind. */
+struct config_event {
+	char *name;
+	char *from, *to; /* calendar.h; local time */
+	enum calendar_repeat repeat;
+};
+
 struct config_service {
 	char *name; /* unique */
 	struct ip_addr addr;
@@ -140,6 +168,7 @@ struct config_service {
 	enum replies_kind replies;
 	struct policy_objective objective;
 	struct policy_config policy;
+	struct config_forecast forecast;
 	struct config_cohort *cohort;
 	size_t cohort_count;
 	struct config_endpoint *endpoint;
@@ -236,6 +265,8 @@ struct config {
 	struct config_limits limits;
 	struct view_timeouts timeouts;
 	struct config_history history;
+	struct config_event *event; /* calendar */
+	size_t event_count;
 	struct config_port *port;
 	size_t port_count;
 	struct ip_addr *local; /* local_addresses, both families */

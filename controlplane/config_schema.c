@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_schema.h"
 
+#include "config_forecast.h"
 #include "config_history.h"
 #include "config_policy.h"
 #include "config_scrape.h"
@@ -167,6 +168,8 @@ static const struct key service_keys[] = {
 				.group = &config_objective_group},
 		{"policy", KEY_MAP, FIELD(struct config_service, policy),
 				.group = &config_policy_group},
+		{"forecast", KEY_MAP, FIELD(struct config_service, forecast),
+				.group = &config_forecast_group},
 		{"cohorts", KEY_LIST, KEY_OMITTED,
 				LIST(struct config_service, cohort, cohort_count), .max = 1024,
 				.group = &cohort_group},
@@ -280,6 +283,8 @@ static const struct key config_keys[] = {
 		{"limits", KEY_MAP, .group = &limit_group},
 		{"timeouts", KEY_MAP, .group = &timeout_group},
 		{"history", KEY_MAP, FIELD(struct config, history), .group = &config_history_group},
+		{"calendar", KEY_LIST, KEY_OMITTED, LIST(struct config, event, event_count),
+				.max = 256, .group = &config_event_group},
 		{"ports", KEY_LIST, KEY_REQUIRED | KEY_RESTART,
 				LIST(struct config, port, port_count), .min = 1,
 				.max = DATAPLANE_PORTS_MAX, .group = &port_group},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_validate.h"
 
+#include "config_forecast.h"
 #include "config_schema.h"
 
 #include <stdlib.h>
@@ -205,6 +206,7 @@ config_validate(const struct config *config, struct yaml *root, struct complaint
 	validate_lcores(&v, gateway ? gateway : root);
 	validate_paths(&v, gateway ? gateway : root);
 	validate_history(&v, root);
+	validate_calendar(&v);
 	validate_limits(&v, root);
 	validate_ports(&v);
 	validate_addresses(&v);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_validate.h"
 
+#include "config_forecast.h"
 #include "config_policy.h"
 
 #include <netinet/in.h>
@@ -294,6 +295,7 @@ validate_service(const struct validation *v, const struct config_service *s, str
 	validate_twins(v, s, node);
 	validate_weights(v, s, node);
 	validate_policy(v, s, node);
+	validate_forecast(v, s, node);
 }
 
 void

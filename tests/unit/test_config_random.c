@@ -174,6 +174,33 @@ write_policy(FILE *out)
 }
 
 static void
+write_forecast(FILE *out)
+{
+	fprintf(out, "    forecast:\n      load: %s\n      interval: %us\n      capacity: %u.%u\n",
+			PICK("requests", "flows", "bytes"), 1 + below(30), below(100000),
+			below(10));
+	if (chance(50))
+		fprintf(out, "      seasons: [%uh, %s]\n", 1 + below(24), PICK("7d", "2d", "30d"));
+	if (chance(50))
+		fprintf(out,
+				"      when: [\"%u.%u%% chance of %u%% %s load within %um\", "
+				"\"80%%  "
+				"chance of 20%% less load within 30s\"]\n",
+				1 + below(98), below(10), 1 + below(99), PICK("more", "less"),
+				1 + below(6));
+}
+
+static void
+write_calendar(FILE *out)
+{
+	fprintf(out,
+			"calendar:\n  - {name: sale, from: 20%02u-11-27, to: \"20%02u-11-27 "
+			"%02u:00\", repeat: %s}\n"
+			"  - {name: e%u, from: 2026-01-01 00:00:00, to: 2026-01-02}\n",
+			27 + below(9), 36 + below(3), 1 + below(23), "never", below(9));
+}
+
+static void
 write_service(FILE *out, uint32_t n)
 {
 	struct shape s = {.v6 = chance(50),
@@ -210,6 +237,8 @@ write_service(FILE *out, uint32_t n)
 				s.v6 ? "\"fd00::/16\"" : "10.128.0.0/9");
 	if (chance(40))
 		write_policy(out);
+	if (chance(50))
+		write_forecast(out);
 	fprintf(out, "    endpoints:\n");
 	for (i = 0; i < s.primaries; i++)
 		write_endpoint(out, &s, i, false);
@@ -227,6 +256,8 @@ random_text(uint64_t seed, size_t *size)
 	assert_non_null(out);
 	random_state = seed;
 	write_gateway(out);
+	if (chance(30))
+		write_calendar(out);
 	ports = 1 + below(4);
 	write_ports(out, ports);
 	services = below(8);
