@@ -6,6 +6,7 @@
 #include "api_change.h"
 #include "api_events.h"
 #include "api_flows.h"
+#include "api_forecast.h"
 #include "api_history.h"
 #include "api_measure.h"
 #include "api_risk.h"
@@ -24,6 +25,7 @@ static const struct route {
 		{"GET", "/v1/drops", api_show_drops},
 		{"GET", "/v1/events", api_events_list},
 		{"GET", "/v1/explain", api_flows_explain},
+		{"GET", "/v1/forecast", api_forecast_list},
 		{"GET", "/v1/risk", api_risk_list},
 		{"GET", "/v1/history", api_history_show},
 		{"GET", "/v1/records", api_history_records},

@@ -18,6 +18,7 @@
 #include "history.h"
 #include "history_feed.h"
 #include "kernel_port.h"
+#include "load_forecast.h"
 #include "measure.h"
 #include "neighbour.h"
 #include "outside.h"
@@ -93,6 +94,7 @@ on_tick(void *arg)
 	collector_tick(g->collector);
 	measurements_tick(g->measurements);
 	history_feed_tick(g->history_feed, loop_wall_ms());
+	load_forecasts_tick(g->load_forecasts);
 	predictor_tick(g->predictor);
 	steering_tick(g->steering);
 	if (publish_run(g->publisher) < 0)
@@ -328,9 +330,10 @@ create_tables(struct gateway *g, struct config *config)
 		g->measurements = measurements_create(g);
 	g->predictor = g->measurements ? predictor_create(g) : NULL;
 	g->history_feed = history_feed_create(g);
+	g->load_forecasts = g->measurements ? load_forecasts_create(g) : NULL;
 	g->steering = steering_create(g);
 	if (!g->publisher || !g->collector || !g->history_feed || !g->measurements ||
-			!g->predictor || !g->steering)
+			!g->predictor || !g->steering || !g->load_forecasts)
 		return refuse(g, "no memory");
 	registry_set_active_flows(g->registry, collector_active_flows, g->collector);
 	restore(g);
@@ -429,6 +432,7 @@ gateway_stop(struct gateway *g)
 	neighbours_free(g->neighbours);
 	steering_free(g->steering);
 	predictor_free(g->predictor);
+	load_forecasts_free(g->load_forecasts);
 	measurements_free(g->measurements);
 	outside_free(g->outside);
 	scraper_free(g->scraper);

@@ -30,6 +30,7 @@ struct health;
 struct history;
 struct history_feed;
 struct kernel_ports;
+struct load_forecasts;
 struct measurements;
 struct neighbours;
 struct outside;
@@ -56,6 +57,7 @@ struct gateway {
 	struct predictor *predictor; /* predictor.h */
 	struct steering *steering; /* steering.h */
 	struct flow_lister *flows; /* flow_lister.h */
+	struct load_forecasts *load_forecasts; /* load_forecast.h */
 	struct api *api; /* api.h */
 	struct device device[DATAPLANE_PORTS_MAX];
 	uint32_t device_count;

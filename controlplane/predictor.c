@@ -19,6 +19,7 @@
 #include "collect.h"
 #include "health.h"
 #include "history.h"
+#include "load_forecast.h"
 #include "measure.h"
 #include "predictor_peers.h"
 
@@ -26,6 +27,7 @@
 #define ENDPOINT_NAME "risk/endpoint/"
 #define MODEL_SAVE_S 60
 #define ENDPOINT_SAVE_S 600 /* one after the other within it */
+#define LOAD_QUANTILE 0.9 /* of the load to come that is held against the capacity */
 #define REST_MS 1 /* between the turns of a batch */
 #define QUIET_S 5 /* without a request: nothing would be seen of a failure */
 
@@ -222,7 +224,8 @@ facts_of(struct predictor *p, struct guess *s, const struct endpoint *e, struct 
 	if (f->slow_allowed > 0)
 		f->slow = slow_of(p, e, leg, e->service->config->objective.latency_us);
 	for (k = 0; k < RISK_HORIZONS; k++)
-		f->load[k] = NAN;
+		f->load[k] = load_forecast_share_of_capacity(
+				p->g->load_forecasts, e, risk_horizon_s[k], LOAD_QUANTILE);
 	f->outside = measurements_outside(p->g->measurements, e, factor, sizeof(factor));
 	f->down = e->health == HEALTH_DOWN;
 	f->suspect = e->suspect;

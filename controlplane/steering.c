@@ -14,6 +14,7 @@
 #include "collect.h"
 #include "evidence.h"
 #include "measure.h"
+#include "load_forecast.h"
 #include "predictor.h"
 #include "steering_record.h"
 
@@ -174,6 +175,8 @@ gather(struct steering *s, struct endpoint *e, struct pair *p, uint64_t now_ms)
 
 	p->input = (struct policy_input){
 			.now_ms = now_ms,
+			.load_coming = load_forecast_holds_or_null(
+					s->g->load_forecasts, e->service) != NULL,
 			.mode = mode_of(e),
 			.held = e->policy.hold || e->drain,
 			.objective = service->objective,

@@ -16,6 +16,9 @@
 	6 /* mean absolute errors beyond which a sample moves level and seasons no further */
 #define SCALE_RATE_MIN 0.002
 #define UNREST_RATE 0.1
+#define UNREST_MAX 6 /* of the errors lately to the usual ones, and back */
+#define INPUT_MAX 30 /* units: mean absolute errors */
+#define SPREAD_MAX 5 /* of the errors at a phase of the season to the usual ones, and back */
 #define EVENT_RATE_MIN 0.02
 #define LATELY_FAST 0.3
 #define LATELY_SLOW 0.05
@@ -230,17 +233,32 @@ base_at(const struct forecast *f, uint32_t ahead)
 	return sum;
 }
 
+/* A ratio, either way. */
+static double
+bound(double ratio, double most)
+{
+	return fmin(fmax(ratio, 1 / most), most);
+}
+
 /* How uncertain the sample then is, relative to the usual. */
 static double
 spread_at(const struct forecast *f, uint32_t ahead)
 {
 	int64_t at = f->index + ahead + f->phase;
-	double spread = pow(f->unrest, 0.6 / (1 + 0.05 * ahead));
+	double spread = pow(bound(f->unrest, UNREST_MAX), 0.6 / (1 + 0.05 * ahead));
 
 	if (f->settings.seasons > 0 && f->error > 0)
-		spread *= season_profile_spread(&f->season[0], slots_of(f), at, f->error) /
-				f->error;
-	return fmax(spread, 0.05);
+		spread *= bound(season_profile_spread(&f->season[0], slots_of(f), at, f->error) /
+						f->error,
+				SPREAD_MAX);
+	return spread;
+}
+
+/* Of a series that hardly varies anything is many units away. */
+static float
+in_units(double x, double unit)
+{
+	return (float)fmin(fmax(x / unit, -INPUT_MAX), INPUT_MAX);
 }
 
 /* What the regression sees of the sample then. */
@@ -252,17 +270,17 @@ inputs_at(const struct forecast *f, uint32_t ahead, double unit, float out[FOREC
 	uint32_t i;
 
 	memset(out, 0, FORECAST_INPUTS * sizeof(out[0]));
-	out[0] = (float)(f->left_over / unit);
-	out[1] = (float)(f->left_fast / unit);
-	out[2] = (float)(f->left_slow / unit);
-	out[3] = (float)(f->left_season / unit);
+	out[0] = in_units(f->left_over, unit);
+	out[1] = in_units(f->left_fast, unit);
+	out[2] = in_units(f->left_slow, unit);
+	out[3] = in_units(f->left_season, unit);
 	for (i = 0; i < f->settings.seasons; i++) {
-		out[4 + i] = (float)(season_profile_recent(&f->season[i], slots_of(f), at) / unit);
+		out[4 + i] = in_units(season_profile_recent(&f->season[i], slots_of(f), at), unit);
 		own += season_profile_level(&f->season[i], slots_of(f), at);
 		around_it += season_profile_around(&f->season[i], slots_of(f), at);
 	}
-	out[7] = (float)((around_it - own) / unit);
-	out[8] = (float)(own / unit);
+	out[7] = in_units(around_it - own, unit);
+	out[8] = in_units(own, unit);
 	out[9] = 1;
 }
 

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #define FIRST_ERRORS 30 /* are averaged; then the latest ERROR_MEMORY */
-#define ERROR_MEMORY 500
+#define ERROR_MEMORY 300
+#define ERROR_UNITS 20 /* of the series: an error counts no more */
 #define OUTLIER 3 /* mean absolute errors from which on an error pulls no harder */
 #define WEIGHTS_MEMORY 3000
 
@@ -47,9 +48,11 @@ void
 forecast_node_learn(struct forecast_node *n, struct forecast_made *made, double scaled)
 {
 	double error = scaled - made->center, size = fabs(error) / made->spread;
-	double usual = n->seen > 0 ? n->error : size, weight, input[FORECAST_INPUTS];
+	double usual, weight, input[FORECAST_INPUTS];
 	size_t i;
 
+	size = fmin(size, ERROR_UNITS * made->unit / made->spread);
+	usual = n->seen > 0 ? n->error : size;
 	weight = size > OUTLIER * usual ? OUTLIER * usual / size : 1;
 	for (i = 0; i < FORECAST_INPUTS; i++)
 		input[i] = made->input[i];

@@ -12,10 +12,13 @@
 #include "fake_gateway.h"
 #include "flow_lister.h"
 #include "history.h"
+#include "load_forecast.h"
 #include "measure.h"
 #include "predictor.h"
 
 #define REMEMBERED_S 1767225600ull /* 2026-01-01 UTC */
+
+#define FAKE_WALL_S INT64_C(1800000000) /* a model goes by the clock on the wall */
 
 static void
 poll_flows(void *arg)
@@ -53,8 +56,10 @@ predict(struct fake *f)
 	uint64_t ms;
 
 	measurements_tick(f->g.measurements);
-	for (ms = 2000; ms < 72000; ms += 1000)
+	for (ms = 2000; ms < 72000; ms += 1000) {
+		load_forecasts_tick_at(f->g.load_forecasts, FAKE_WALL_S + (int64_t)ms / 1000, 0);
 		predictor_tick_at(f->g.predictor, ms);
+	}
 }
 
 /* An hour of the past, and a model, in a database beside the socket. */

@@ -11,6 +11,7 @@
 #include "filter.h"
 #include "health.h"
 #include "kernel_port.h"
+#include "load_forecast.h"
 #include "measure.h"
 #include "neighbour.h"
 #include "outside.h"
@@ -123,8 +124,10 @@ fake_create(const char *socket_path)
 	f->g.outside = outside_create(&f->g);
 	f->g.measurements = measurements_create(&f->g);
 	f->g.predictor = predictor_create(&f->g);
+	f->g.load_forecasts = load_forecasts_create(&f->g);
 	f->g.steering = steering_create(&f->g);
-	if (!f->g.collector || !f->g.measurements || !f->g.predictor || !f->g.steering)
+	if (!f->g.collector || !f->g.measurements || !f->g.predictor || !f->g.steering ||
+			!f->g.load_forecasts)
 		die("measurements");
 	return f;
 }
@@ -134,6 +137,7 @@ fake_free(struct fake *f)
 {
 	steering_free(f->g.steering);
 	predictor_free(f->g.predictor);
+	load_forecasts_free(f->g.load_forecasts);
 	measurements_free(f->g.measurements);
 	outside_free(f->g.outside);
 	scraper_free(f->g.scraper);

@@ -9,7 +9,7 @@ _understudyctl_names() {
 
 _understudyctl() {
 	local current=${COMP_WORDS[COMP_CWORD]} command="" position=0 socket=() names i
-	local commands="status services endpoints flows lcores ports drops events explain risk history models measurements neighbours config
+	local commands="status services endpoints flows lcores ports drops events explain forecast risk history models measurements neighbours config
 		shift mirror drain failover weight reload top backtest"
 	local arguments=()
 
@@ -60,7 +60,7 @@ _understudyctl() {
 				awk -v s="${arguments[0]}" '$1 == s { print $2 }')
 		fi
 		;;
-	endpoints | risk | measurements)
+	endpoints | forecast | risk | measurements)
 		names=$(_understudyctl_names "${socket[@]}" | awk '{ print $1; print $1 "/" $2 }')
 		;;
 	flows)

@@ -36,6 +36,7 @@ enum client_result show_explain(struct request *rq);
 enum client_result show_neighbours(struct request *rq);
 enum client_result show_config(struct request *rq);
 enum client_result show_risk(struct request *rq);
+enum client_result show_forecast(struct request *rq);
 enum client_result show_history(struct request *rq);
 enum client_result show_models(struct request *rq);
 enum client_result show_measurements(struct request *rq);
