@@ -13,6 +13,7 @@
 #include "api_show.h"
 #include "collect.h"
 #include "endpoint_walk.h"
+#include "history.h"
 #include "predictor.h"
 #include "scrape.h"
 
@@ -275,6 +276,27 @@ risk_metrics(FILE *f, struct gateway *g)
 			stats.tick_ms / 1000);
 	one(f, "risk_late_total", "counter", "seconds that were too short for this work",
 			(double)stats.late);
+}
+
+static void
+history_metrics(FILE *f, struct gateway *g)
+{
+	struct history_stats s;
+
+	if (!g->history)
+		return;
+	history_stats(g->history, &s);
+	one(f, "history_usable", "gauge", "1: the database is written", s.usable);
+	one(f, "history_series", "gauge", "series with samples of the last hour", s.series);
+	one(f, "history_bytes", "gauge", "the database on disk", (double)s.bytes_on_disk);
+	one(f, "history_samples_total", "counter", "samples taken", (double)s.samples);
+	one(f, "history_records_total", "counter", "decisions and other records taken",
+			(double)s.records);
+	one(f, "history_models_total", "counter", "states of models taken", (double)s.models);
+	one(f, "history_dropped_total", "counter", "samples and records the queue had no room for",
+			(double)s.dropped);
+	one(f, "history_lost_total", "counter", "chunks and records the disk did not take",
+			(double)s.lost);
 }
 
 static double
@@ -662,6 +684,7 @@ metrics_take(struct metrics *m)
 		return NULL;
 	process_metrics(head.f, m->g);
 	risk_metrics(head.f, m->g);
+	history_metrics(head.f, m->g);
 	lcore_metrics(head.f, m->g);
 	end_metrics(head.f, m->g);
 	usage_metrics(head.f, m->g);

@@ -17,11 +17,12 @@
 
 #include "api_show.h"
 #include "collect.h"
+#include "history.h"
 
 #define WAIT_S 1
 
 struct question {
-	const char *what; /* status, lcores, drops or endpoints */
+	const char *what; /* status, history, lcores, drops or endpoints */
 	const char *param; /* which one; NULL: all, or their names */
 	json_t *answer; /* NULL: there is none such */
 	bool done;
@@ -81,6 +82,19 @@ status_make(struct gateway *g)
 			api_count(registry_service_count(g->registry)), "received",
 			api_count(total.received), "forwarded", api_count(total.forwarded),
 			"mirrored", api_count(total.mirrored));
+}
+
+static json_t *
+history_make(struct gateway *g)
+{
+	struct history_stats s;
+
+	history_stats(g->history, &s);
+	return json_pack("{s:I s:I s:I s:I s:I s:I s:I s:I}", "usable", (json_int_t)s.usable,
+			"series", (json_int_t)s.series, "bytes_on_disk",
+			(json_int_t)s.bytes_on_disk, "samples", (json_int_t)s.samples, "records",
+			(json_int_t)s.records, "models", (json_int_t)s.models, "dropped",
+			(json_int_t)s.dropped, "lost", (json_int_t)s.lost);
 }
 
 static json_t *
@@ -187,6 +201,8 @@ answer_or_null(struct gateway *g, const struct question *q)
 {
 	if (!strcmp(q->what, "status"))
 		return status_make(g);
+	if (!strcmp(q->what, "history"))
+		return history_make(g);
 	if (!strcmp(q->what, "drops"))
 		return drops_make(g);
 	if (!strcmp(q->what, "lcores"))
@@ -256,6 +272,12 @@ status_command(const char *cmd, const char *params, struct rte_tel_data *d)
 }
 
 static int
+history_command(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	return command("history", NULL, false, d);
+}
+
+static int
 drops_command(const char *cmd, const char *params, struct rte_tel_data *d)
 {
 	return command("drops", NULL, false, d);
@@ -284,6 +306,9 @@ telemetry_start(struct gateway *g)
 	if (rc == 0)
 		rc = rte_telemetry_register_cmd("/understudy/lcores", lcores_command,
 				"Lists the lcores; the counters of one. Parameters: lcore");
+	if (rc == 0)
+		rc = rte_telemetry_register_cmd("/understudy/history", history_command,
+				"What is kept on disk. Takes no parameters");
 	if (rc == 0)
 		rc = rte_telemetry_register_cmd("/understudy/drops", drops_command,
 				"Packets not sent on, by reason. Takes no parameters");

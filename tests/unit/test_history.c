@@ -616,6 +616,104 @@ a_clock_that_runs_away_for_a_moment_costs_little(void **state)
 	assert_in_range(n, 2100 - 400, 2100);
 }
 
+static uint64_t noise_seed = 88172645463325252ull;
+
+static double
+noise(void)
+{
+	double sum = 0;
+	int i;
+
+	for (i = 0; i < 12; i++) {
+		noise_seed ^= noise_seed << 13;
+		noise_seed ^= noise_seed >> 7;
+		noise_seed ^= noise_seed << 17;
+		sum += (double)(noise_seed >> 11) / 9007199254740992.0;
+	}
+	return sum - 6;
+}
+
+/* An endpoint's twelve metrics as a busy one has them: times, rates, counts, shares that are mostly zero. */
+static double
+like_a_real_one(unsigned metric, uint32_t t)
+{
+	double day = 1 + 0.5 * sin(t * 2 * M_PI / DAY);
+
+	switch (metric % 12) {
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+		return 500 * (1 + metric % 4) * exp(0.15 * (1 + metric % 4) * noise());
+	case 4:
+	case 5:
+		return noise() > 2 ? 0.0005 * floor(1 + 2 * fabs(noise())) : 0;
+	case 6:
+	case 7:
+		return metric % 12 == 6 ? floor(fabs(5 * noise())) : 0;
+	case 8:
+	case 9:
+		return floor(2000 * day + 40 * noise()) / (1 + 0.0003 * noise());
+	case 10:
+		return floor(300 * day + 10 * noise());
+	default:
+		return 3e6 * day * (1 + 0.03 * noise());
+	}
+}
+
+/* Bytes of the chunks of a tier for each of their steps, and of the file for each sample. docs/history.md has them. */
+static void
+series_like_real_ones_take_few_bytes(void **state)
+{
+	static const double bytes_max[HISTORY_TIERS] = {1.7, 5, 5};
+	static const double step_s[HISTORY_TIERS] = {1, 10, 60};
+	static struct history_series many[24];
+	const uint32_t from = NOON, to = NOON + 4 * HOUR;
+	char name[24][16], text[160];
+	double bytes, steps;
+	uint32_t t;
+	unsigned k;
+	sqlite3 *db;
+	sqlite3_stmt *st;
+
+	limits.keep_s[HISTORY_1S] = DAY;
+	for (k = 0; k < 24; k++) {
+		snprintf(name[k], sizeof(name[k]), "m%u", k);
+		many[k] = (struct history_series){.name = {"web", "web1", name[k]}};
+	}
+	for (t = from; t < to + 10; t++) {
+		for (k = 0; k < 24; k++) {
+			struct history_item item = {.series = &many[k],
+					.wall_ms = t * 1000ull,
+					.value = like_a_real_one(k, t)};
+			history_ring_put(&shared.queue, &item);
+		}
+		if (t % 60 == 0 || t > to)
+			history_writer_turn(writer);
+	}
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+	for (k = 0; k < HISTORY_TIERS; k++) {
+		snprintf(text, sizeof(text), "SELECT sum(length(samples)) FROM chunk WHERE tier=%u",
+				k);
+		sqlite3_prepare_v2(db, text, -1, &st, NULL);
+		assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+		bytes = sqlite3_column_double(st, 0);
+		sqlite3_finalize(st);
+		steps = 24 * (to - from) / step_s[k];
+		if (getenv("HISTORY_BYTES"))
+			print_message("# tier %u: %.2f bytes a step\n", k, bytes / steps);
+		assert_in_range(bytes, 1, bytes_max[k] * steps);
+	}
+	sqlite3_prepare_v2(db, "PRAGMA page_count", -1, &st, NULL);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	bytes = sqlite3_column_double(st, 0) * 4096;
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	if (getenv("HISTORY_BYTES"))
+		print_message("# the file: %.2f bytes a sample\n", bytes / (24 * (to - from)));
+	end();
+}
+
 int
 main(void)
 {
@@ -635,6 +733,7 @@ main(void)
 			IN_DATABASE(of_a_model_the_newest_state_is_kept_until_it_is_forgotten),
 			IN_DATABASE(records_come_back_oldest_first_and_go_when_they_are_old),
 			IN_DATABASE(series_of_one_question_are_told_apart),
+			IN_DATABASE(series_like_real_ones_take_few_bytes),
 			IN_DATABASE(a_clock_that_runs_away_for_a_moment_costs_little),
 	};
 

@@ -142,6 +142,7 @@ a_command_tells_what_is_so_when_it_is_asked(void **state)
 		const char *name, *params, *wanted;
 	} cases[] = {
 			{"/understudy/status", NULL, " received=10000 "},
+			{"/understudy/history", "", " dropped=0 "},
 			{"/understudy/drops", "", " bad_ip_header=12 "},
 			{"/understudy/lcores", NULL, "[1 2 "},
 			{"/understudy/lcores", "2", " forwarded=4990 "},
