@@ -12,7 +12,7 @@
 
 /* By tools/fit_hazard on 62 recordings of the fault suite (docs/prediction-risk.md has the figures); what the suite does
  * not have, health, load and outside factors, and the last interval, which it is too short for, are judgement. */
-static const double start_bias[HAZARD_INTERVALS] = {-4.06, -6.40, -7.00};
+static const double start_bias[HAZARD_INTERVALS] = {-4.06, -6.40, -6.00};
 
 static const double start_weight[HAZARD_INTERVALS][HAZARD_FEATURES] = {
 		[0] = {[HAZARD_own] = 0.47,

@@ -81,8 +81,11 @@ read_sample(bool explain)
 {
 	double value[METRICS_MAX], peer[METRICS_MAX];
 	struct risk_facts f = {.load = {NAN, NAN, NAN}};
-	struct risk_input in = {
-			.metric = metric, .value = value, .peer = peer, .count = metric_count, .facts = &f};
+	struct risk_input in = {.metric = metric,
+			.value = value,
+			.peer = peer,
+			.count = metric_count,
+			.facts = &f};
 	unsigned long long ms;
 	struct risk out;
 	char why[1024];

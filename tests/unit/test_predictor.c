@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "predictor.h"
+
+#include "collect.h"
+#include "fake_gateway.h"
+#include "measure.h"
+#include "predictor_peers.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct fake *f;
+static uint64_t ms;
+
+static int
+setup(void **state)
+{
+	f = fake_create("/nonexistent");
+	ms = 1000;
+	collector_tick_at(f->g.collector, ms);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	fake_free(f);
+	return 0;
+}
+
+/* A second in which an endpoint gets `n` requests on a leg, and answers `replies` of them after `us`. */
+static void
+serve(const char *service, const char *endpoint, enum leg leg, unsigned n, unsigned replies,
+		uint32_t us)
+{
+	uint32_t eid = fake_endpoint(f, service, endpoint)->eid;
+	struct leg_counters *c = &f->endpoint[0][eid].leg[leg];
+	unsigned i;
+
+	c->flows_new += n;
+	c->packets_to += n;
+	c->requests += n;
+	c->replies += replies;
+	c->replies_timed += replies;
+	for (i = 0; i < replies; i++)
+		histogram_add(&f->endpoint[0][eid].histogram[leg][HISTOGRAM_REPLY],
+				us + us * i / 100);
+}
+
+static void
+tick(void)
+{
+	ms += 1000;
+	collector_tick_at(f->g.collector, ms);
+	measurements_tick(f->g.measurements);
+	predictor_tick_at(f->g.predictor, ms);
+}
+
+static void
+both_serve_for(int seconds)
+{
+	for (; seconds > 0; seconds--) {
+		serve("web", "web1", LEG_SERVER, 100, 100, 5000);
+		serve("web", "web2", LEG_SERVER, 100, 100, 5000);
+		tick();
+	}
+}
+
+static const struct risk *
+risk_of(const char *service, const char *endpoint)
+{
+	return predictor_risk_or_null(f->g.predictor, fake_endpoint(f, service, endpoint));
+}
+
+static void
+every_endpoint_has_a_risk_each_second(void **state)
+{
+	assert_null(risk_of("web", "web1"));
+	both_serve_for(1);
+	assert_non_null(risk_of("web", "web1"));
+	assert_true(isnan(risk_of("web", "web1")->probability[0]));
+	both_serve_for(30);
+	assert_true(risk_of("web", "web1")->probability[1] < 0.05);
+	assert_true(risk_of("web", "web1")->observed);
+	assert_false(risk_of("web", "web1s")->observed);
+}
+
+static void
+a_server_that_stops_answering_fails_and_its_peer_does_not(void **state)
+{
+	int i;
+
+	both_serve_for(60);
+	for (i = 0; i < 2; i++) {
+		serve("web", "web1", LEG_SERVER, 100, 0, 0);
+		serve("web", "web2", LEG_SERVER, 100, 100, 5000);
+		tick();
+	}
+	assert_true(risk_of("web", "web1")->failing);
+	assert_true(risk_of("web", "web1")->probability[0] > 0.9);
+	assert_int_equal(risk_of("web", "web1")->reason[0].kind, RISK_SILENCE);
+	assert_true(risk_of("web", "web2")->probability[1] < 0.2);
+	assert_int_equal(predictor_model(f->g.predictor)->failures, 1);
+	assert_true(journal_last(f->g.journal) > 0);
+}
+
+static void
+copies_speak_for_a_server_that_lost_its_traffic(void **state)
+{
+	struct predictor_view v;
+	int i;
+
+	both_serve_for(60);
+	for (i = 0; i < 10; i++) {
+		serve("web", "web1", LEG_SHADOW, 100, 100, 5000);
+		tick();
+	}
+	predictor_view(f->g.predictor, fake_endpoint(f, "web", "web1"), &v);
+	assert_true(v.by_copies && v.risk->observed);
+	assert_true(fabs(v.value[METRIC_requests] - 100) < 1);
+	for (i = 0; i < 2; i++) {
+		serve("web", "web1", LEG_SHADOW, 100, 0, 0);
+		tick();
+	}
+	assert_true(risk_of("web", "web1")->failing);
+	assert_int_equal(predictor_model(f->g.predictor)->failures, 1);
+}
+
+static void
+without_traffic_or_copies_nothing_is_learnt(void **state)
+{
+	uint64_t learnt;
+	int i;
+
+	both_serve_for(60);
+	for (i = 0; i < 6; i++)
+		tick();
+	assert_false(risk_of("web", "web1")->observed);
+	assert_true(predictor_model(f->g.predictor)->censored > 0);
+	learnt = predictor_model(f->g.predictor)->hazard.learnt;
+	for (i = 0; i < 400; i++)
+		tick();
+	assert_int_equal(predictor_model(f->g.predictor)->hazard.learnt, learnt);
+}
+
+static void
+a_server_that_is_down_says_so(void **state)
+{
+	struct endpoint *e = fake_endpoint(f, "web", "web2");
+
+	both_serve_for(30);
+	registry_set_health(f->g.registry, e, HEALTH_DOWN, "check: timeout");
+	both_serve_for(1);
+	assert_true(risk_of("web", "web2")->failing);
+	assert_int_equal(risk_of("web", "web2")->reason[0].kind, RISK_HEALTH);
+}
+
+static void
+the_median_of_peers_leaves_oneself_out(void **state)
+{
+	static const struct {
+		double value[5];
+		size_t count;
+		double own, median;
+	} cases[] = {
+			{{5}, 1, 5, NAN},
+			{{5}, 1, NAN, 5},
+			{{5, 9}, 2, 5, 9},
+			{{5, 9}, 2, 9, 5},
+			{{1, 2, 3, 4, 100}, 5, 100, 2.5},
+			{{1, 2, 3, 4, 100}, 5, 1, 3.5},
+			{{7, 7, 7}, 3, 7, 7},
+			{{1, NAN, 3}, 3, 1, 3},
+			{{3, 1, 2}, 3, NAN, 2},
+	};
+	struct peers *p = peers_create();
+	double out;
+	size_t i, j;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_true(peers_begin(p, 1, cases[i].count));
+		for (j = 0; j < cases[i].count; j++)
+			peers_add(p, &cases[i].value[j], false);
+		peers_sort(p);
+		peers_medians(p, &cases[i].own, false, &out);
+		assert_true(out == cases[i].median || (isnan(out) && isnan(cases[i].median)));
+		peers_medians(p, &cases[i].own, true, &out); /* nobody has the other role */
+		assert_true(isnan(out));
+	}
+	peers_free(p);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			TEST(every_endpoint_has_a_risk_each_second),
+			TEST(a_server_that_stops_answering_fails_and_its_peer_does_not),
+			TEST(copies_speak_for_a_server_that_lost_its_traffic),
+			TEST(without_traffic_or_copies_nothing_is_learnt),
+			TEST(a_server_that_is_down_says_so),
+			cmocka_unit_test(the_median_of_peers_leaves_oneself_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,639 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "risk.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define CPU METRIC_PASSIVE_COUNT
+#define MEMORY (CPU + 1)
+#define COUNT (MEMORY + 1)
+#define MUST_MS 20.0 /* of a tick of 1,000 endpoints with 10 metrics each */
+#define MUST_BYTES (64u << 20)
+
+static struct metric metric[COUNT];
+static uint64_t seed;
+
+/* One endpoint, its second and what is measured in it. */
+static struct world {
+	struct risk_model model;
+	struct risk_endpoint *e;
+	double value[COUNT], peer[COUNT];
+	struct risk_facts facts;
+	struct risk risk;
+	uint64_t ms;
+} w;
+
+static double
+uniform(void)
+{
+	seed ^= seed >> 12;
+	seed ^= seed << 25;
+	seed ^= seed >> 27;
+	return (double)((seed * 2685821657736338717u) >> 11) / 9007199254740992.0;
+}
+
+static double
+around(double mean, double share)
+{
+	return mean * (1 + share * (uniform() + uniform() + uniform() - 1.5));
+}
+
+static void
+layout(void)
+{
+	metric_passive_init(metric);
+	metric[METRIC_reply_p99].limit = 300000;
+	metric[METRIC_errors].limit = 0.01;
+	metric[METRIC_loss].limit = 0.02;
+	metric[CPU] = (struct metric){.name = "cpu",
+			.shape = METRIC_SHARE,
+			.worse = 1,
+			.floor = 0.02,
+			.limit = 1,
+			.scraped = true};
+	metric[MEMORY] = metric[CPU];
+	strcpy(metric[MEMORY].name, "memory");
+	metric[MEMORY].floor = 0.005;
+}
+
+/* A second of a healthy server: 100 requests, 10 ms, a third of the CPU. */
+static void
+healthy(void)
+{
+	double *v = w.value;
+
+	v[METRIC_reply_p50] = around(8000, 0.1);
+	v[METRIC_reply_p99] = around(15000, 0.5);
+	v[METRIC_jitter] = around(3000, 0.2);
+	v[METRIC_handshake_p99] = around(300, 0.5);
+	v[METRIC_loss] = v[METRIC_errors] = v[METRIC_zero_windows] = 0;
+	v[METRIC_waiting] = around(2, 0.5);
+	v[METRIC_requests] = v[METRIC_flows_new] = around(100, 0.2);
+	v[METRIC_flows_active] = around(20, 0.2);
+	v[METRIC_bytes] = around(1e6, 0.2);
+	v[CPU] = around(0.35, 0.2);
+	v[MEMORY] = around(0.4, 0.002);
+	memcpy(w.peer, v, sizeof(w.peer));
+	w.peer[METRIC_reply_p50] = around(8000, 0.1);
+	w.peer[METRIC_reply_p99] = around(15000, 0.5);
+	w.facts = (struct risk_facts){.seconds = 1,
+			.requests = 100,
+			.replies = 100,
+			.tried = 100,
+			.waiting = 2,
+			.slow_allowed = 0.01,
+			.failed_allowed = 0.01,
+			.load = {NAN, NAN, NAN},
+			.observed = true};
+}
+
+static void
+observe(void)
+{
+	w.ms += 1000;
+	risk_observe(&w.model, w.e,
+			&(struct risk_input){.now_ms = w.ms,
+					.metric = metric,
+					.value = w.value,
+					.peer = w.peer,
+					.count = COUNT,
+					.facts = &w.facts},
+			&w.risk);
+}
+
+static void
+healthy_for(int seconds)
+{
+	for (; seconds > 0; seconds--) {
+		healthy();
+		observe();
+	}
+}
+
+static int
+setup(void **state)
+{
+	layout();
+	memset(&w, 0, sizeof(w));
+	seed = 42;
+	w.ms = 5000;
+	risk_model_init(&w.model);
+	w.e = risk_endpoint_create(metric, COUNT);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	risk_endpoint_free(w.e);
+	return 0;
+}
+
+static const struct risk_reason *
+reason_or_null(enum risk_reason_kind kind)
+{
+	uint32_t i;
+
+	for (i = 0; i < w.risk.reason_count; i++) {
+		if (w.risk.reason[i].kind == kind)
+			return &w.risk.reason[i];
+	}
+	return NULL;
+}
+
+static void
+assert_coherent(void)
+{
+	const double *p = w.risk.probability;
+
+	assert_true(p[0] >= 0 && p[0] <= p[1] && p[1] <= p[2] && p[2] <= 1);
+}
+
+static void
+nothing_is_said_of_what_was_hardly_seen(void **state)
+{
+	healthy_for(5);
+	assert_true(isnan(w.risk.probability[0]));
+	healthy_for(10);
+	assert_coherent();
+}
+
+static void
+healthy_noise_raises_no_alarm(void **state)
+{
+	int i, over = 0;
+
+	for (i = 0; i < 3600; i++) {
+		healthy_for(1);
+		over += w.risk.probability[1] > 0.2;
+	}
+	assert_in_range(over, 0, 3);
+	assert_int_equal(w.model.failures, 0);
+}
+
+static void
+memory_that_fills_is_seen_long_before(void **state)
+{
+	const struct risk_reason *r;
+	char text[512];
+	int i;
+
+	healthy_for(60);
+	for (i = 1; i <= 25; i++) { /* full in another 25 s */
+		healthy();
+		w.value[MEMORY] = around(0.4 + 0.012 * i, 0.002);
+		observe();
+	}
+	assert_true(w.risk.probability[1] > 0.5);
+	assert_coherent();
+	r = reason_or_null(RISK_LIMIT);
+	assert_non_null(r);
+	assert_int_equal(r->metric, MEMORY);
+	assert_true(r->low <= 25 && 25 <= r->high);
+	assert_true(risk_text(&w.risk, metric, text, sizeof(text)) > 0);
+	assert_non_null(strstr(text, "memory reaches its limit in "));
+	assert_non_null(strstr(text, " s (80 %: "));
+}
+
+static void
+latency_that_grows_by_factors_is_seen_before_the_objective(void **state)
+{
+	double factor = 1;
+	char text[512];
+	int i, first = 0;
+
+	healthy_for(60);
+	for (i = 1; i <= 40 && !first; i++) {
+		healthy();
+		factor *= 1.08; /* 300 ms after 38 s */
+		w.value[METRIC_reply_p50] *= factor;
+		w.value[METRIC_reply_p99] *= factor;
+		w.facts.slow = w.value[METRIC_reply_p99] > 300000 ? 2 : 0;
+		observe();
+		if (w.risk.probability[1] > 0.5)
+			first = i;
+	}
+	assert_in_range(first, 1, 30);
+	risk_text(&w.risk, metric, text, sizeof(text));
+	assert_non_null(strstr(text, " sd over its own past and "));
+	assert_non_null(strstr(text, " x its peers"));
+}
+
+static void
+what_all_peers_share_weighs_less(void **state)
+{
+	double alone, together;
+	int i;
+
+	healthy_for(120);
+	for (i = 0; i < 5; i++) {
+		healthy();
+		w.value[METRIC_reply_p50] *= 3;
+		observe();
+	}
+	alone = w.risk.probability[1];
+	teardown(NULL);
+	setup(NULL);
+	healthy_for(120);
+	for (i = 0; i < 5; i++) {
+		healthy();
+		w.value[METRIC_reply_p50] *= 3;
+		w.peer[METRIC_reply_p50] *= 3;
+		observe();
+	}
+	together = w.risk.probability[1];
+	assert_true(together < alone);
+	assert_null(reason_or_null(RISK_PEERS));
+}
+
+static void
+a_breach_is_seen_in_its_first_second_and_sure_in_its_second(void **state)
+{
+	healthy_for(60);
+	healthy();
+	w.facts.slow = 40;
+	w.value[METRIC_reply_p99] = 900000;
+	observe();
+	assert_true(w.risk.probability[1] > 0.2);
+	assert_non_null(reason_or_null(RISK_LEVEL));
+	assert_false(w.risk.failing);
+	observe();
+	assert_true(w.risk.failing);
+	assert_true(w.risk.probability[0] > 0.95);
+	assert_int_equal(w.model.failures, 1);
+}
+
+static void
+one_slow_request_of_a_hundred_is_nothing(void **state)
+{
+	healthy_for(60);
+	healthy();
+	w.facts.slow = 1;
+	observe();
+	assert_true(w.risk.probability[1] < 0.05);
+	assert_null(reason_or_null(RISK_LEVEL));
+}
+
+static void
+a_restart_of_a_second_is_over_when_it_is_over(void **state)
+{
+	healthy_for(60);
+	healthy();
+	w.facts.failed = 50;
+	w.value[METRIC_errors] = 0.5;
+	observe();
+	healthy_for(2);
+	assert_true(w.risk.probability[1] < 0.2);
+	assert_false(w.risk.failing);
+}
+
+/* What makes each of the other reasons. */
+static void
+make_silent(void)
+{
+	w.facts.replies = 0;
+	w.facts.waiting = 100;
+}
+
+static void
+make_suspect(void)
+{
+	w.facts.suspect = true;
+}
+
+static void
+make_check_fail(void)
+{
+	w.facts.checks_failing = 0.67;
+}
+
+static void
+make_down(void)
+{
+	w.facts.down = true;
+}
+
+static void
+make_loaded(void)
+{
+	w.facts.load[0] = w.facts.load[1] = w.facts.load[2] = 1.3;
+}
+
+static void
+make_outside(void)
+{
+	w.facts.outside = 0.9;
+}
+
+static void
+make_full(void)
+{
+	w.value[CPU] = 0.97;
+}
+
+static void
+every_reason_is_given_and_said(void **state)
+{
+	static const struct {
+		void (*make)(void);
+		enum risk_reason_kind kind;
+		const char *text;
+	} cases[] = {
+			{make_silent, RISK_SILENCE, "no reply though requests wait"},
+			{make_suspect, RISK_HEALTH, "suspect"},
+			{make_check_fail, RISK_HEALTH, "its check fails"},
+			{make_down, RISK_HEALTH, "it is down"},
+			{make_loaded, RISK_LOAD, "load expected at 130 % of its capacity"},
+			{make_outside, RISK_OUTSIDE,
+					"an outside factor of its zone, severity 0.90"},
+			{make_full, RISK_LEVEL, "cpu at 97 % of its limit"},
+	};
+	double before;
+	char text[512];
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		teardown(NULL);
+		setup(NULL);
+		healthy_for(60);
+		before = w.risk.probability[1];
+		healthy();
+		cases[i].make();
+		observe();
+		assert_true(w.risk.probability[1] > 1.5 * before);
+		assert_non_null(reason_or_null(cases[i].kind));
+		risk_text(&w.risk, metric, text, sizeof(text));
+		assert_non_null(strstr(text, cases[i].text));
+		assert_coherent();
+	}
+}
+
+static void
+reasons_are_in_the_order_of_their_weight(void **state)
+{
+	uint32_t i;
+
+	healthy_for(60);
+	healthy();
+	make_suspect();
+	make_outside();
+	make_loaded();
+	make_full();
+	w.value[METRIC_reply_p50] *= 5;
+	observe();
+	assert_true(w.risk.reason_count >= 3);
+	for (i = 1; i < w.risk.reason_count; i++)
+		assert_true(w.risk.reason[i - 1].weight >= w.risk.reason[i].weight);
+}
+
+static void
+a_text_that_does_not_fit_is_cut_and_counted(void **state)
+{
+	char text[20], whole[512];
+	int length;
+
+	healthy_for(60);
+	healthy();
+	make_outside();
+	make_loaded();
+	observe();
+	length = risk_text(&w.risk, metric, whole, sizeof(whole));
+	assert_int_equal(length, strlen(whole));
+	assert_int_equal(risk_text(&w.risk, metric, text, sizeof(text)), length);
+	assert_int_equal(strlen(text), sizeof(text) - 1);
+	assert_int_equal(risk_text(&w.risk, metric, NULL, 0), length);
+}
+
+static double
+odd(void)
+{
+	static const double values[] = {NAN, INFINITY, -INFINITY, -1, 0, 1e308, 1e-310, 1};
+
+	return values[(size_t)(uniform() * 8) % 8];
+}
+
+static void
+nan_in_any_input_harms_nothing(void **state)
+{
+	double *fact[] = {&w.facts.seconds, &w.facts.requests, &w.facts.replies, &w.facts.slow,
+			&w.facts.failed, &w.facts.tried, &w.facts.waiting, &w.facts.slow_allowed,
+			&w.facts.failed_allowed, &w.facts.load[0], &w.facts.load[1],
+			&w.facts.load[2], &w.facts.outside, &w.facts.checks_failing};
+	size_t i, facts = sizeof(fact) / sizeof(fact[0]);
+	char text[512];
+	int round;
+
+	healthy_for(60);
+	for (round = 0; round < 4000; round++) {
+		healthy();
+		for (i = 0; i < COUNT; i++) {
+			if (uniform() < 0.1)
+				w.value[i] = odd();
+			if (uniform() < 0.1)
+				w.peer[i] = odd();
+		}
+		for (i = 0; i < facts; i++) {
+			if (uniform() < 0.1)
+				*fact[i] = odd();
+		}
+		w.facts.observed = uniform() < 0.9;
+		observe();
+		assert_coherent();
+		assert_true(risk_model_valid(&w.model));
+		risk_text(&w.risk, metric, text, sizeof(text));
+	}
+	healthy_for(400); /* and it comes back */
+	assert_true(w.risk.probability[1] < 0.2);
+}
+
+static void
+recorded_input_replays_to_the_same_bits(void **state)
+{
+	struct risk first;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		teardown(NULL);
+		setup(NULL);
+		healthy_for(300);
+		healthy();
+		w.value[METRIC_reply_p99] *= 4;
+		observe();
+		if (i == 0)
+			first = w.risk;
+	}
+	assert_memory_equal(&first, &w.risk, sizeof(first));
+}
+
+static void
+outcomes_are_learnt_when_they_are_known(void **state)
+{
+	healthy_for(10 + 29);
+	assert_int_equal(w.model.score[0].statements, 0);
+	healthy_for(60);
+	assert_in_range(w.model.score[0].statements, 10, 13);
+	assert_int_equal(w.model.score[0].came_true, 0);
+	healthy();
+	make_down();
+	observe();
+	assert_true(w.risk.failing);
+	assert_in_range(w.model.score[0].came_true, 5, 7);
+	assert_in_range(w.model.score[1].came_true, 11, 13);
+	assert_int_equal(w.model.score[2].came_true, w.model.score[2].statements);
+	assert_int_equal(w.model.failures, 1);
+	assert_int_equal(w.model.failures_seen, 0); /* nothing had spoken for it */
+}
+
+static void
+what_is_not_watched_is_not_learnt(void **state)
+{
+	uint64_t learnt;
+	int i;
+
+	healthy_for(60);
+	learnt = w.model.hazard.learnt;
+	healthy();
+	w.facts.observed = false; /* shifted away, and no copies */
+	observe();
+	assert_true(w.model.censored > 0);
+	learnt = w.model.hazard.learnt;
+	for (i = 0; i < 400; i++) {
+		healthy();
+		w.facts.observed = false;
+		w.facts.down = i > 200;
+		observe();
+	}
+	assert_int_equal(w.model.hazard.learnt, learnt);
+	assert_int_equal(w.model.failures, 0);
+	assert_true(w.risk.failing); /* it is still said */
+}
+
+static void
+a_failure_with_an_alarm_before_has_a_lead(void **state)
+{
+	int i;
+
+	healthy_for(60);
+	for (i = 1; i <= 60; i++) {
+		healthy();
+		w.value[MEMORY] = around(fmin(0.4 + 0.012 * i, 1), 0.002);
+		w.facts.down = i > 50;
+		observe();
+	}
+	assert_int_equal(w.model.failures, 1);
+	assert_int_equal(w.model.failures_seen, 1);
+	assert_int_equal(w.model.alarms_true, 1);
+	assert_true(risk_model_lead_median(&w.model) > 10);
+}
+
+static void
+a_saved_endpoint_goes_on_where_it_was(void **state)
+{
+	size_t size = risk_endpoint_size(COUNT);
+	struct risk_endpoint *other = risk_endpoint_create(metric, COUNT - 1);
+	void *saved = malloc(size);
+	struct risk before;
+
+	healthy_for(200);
+	memcpy(saved, w.e, size);
+	before = w.risk;
+	assert_false(risk_endpoint_restore(other, saved, size));
+	assert_false(risk_endpoint_restore(other, saved, risk_endpoint_size(COUNT - 1)));
+	teardown(NULL);
+	w.e = risk_endpoint_create(metric, COUNT);
+	assert_false(risk_endpoint_restore(w.e, saved, size - 1));
+	assert_true(risk_endpoint_restore(w.e, saved, size));
+	w.ms = 1000; /* another boot */
+	healthy_for(1);
+	assert_true(fabs(w.risk.probability[1] - before.probability[1]) < 0.01);
+	memset(saved, 0xff, 8);
+	assert_false(risk_endpoint_restore(w.e, saved, size));
+	strcpy(metric[CPU].name, "gpu");
+	assert_false(risk_endpoint_fits(w.e, metric, COUNT));
+	risk_endpoint_free(other);
+	free(saved);
+}
+
+static double
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* The best of some: what others do on the machine is not the subject. */
+static void
+a_thousand_endpoints_take_a_fraction_of_a_second(void **state)
+{
+	enum {
+		ENDPOINTS = 1000,
+		METRICS = 10,
+		TICKS = 40
+	};
+	struct risk_endpoint *e[ENDPOINTS];
+	double best = INFINITY, begun;
+	int i, tick;
+
+	for (i = 0; i < ENDPOINTS; i++)
+		e[i] = risk_endpoint_create(metric, METRICS);
+	for (tick = 0; tick < TICKS; tick++) {
+		w.ms += 1000;
+		healthy();
+		begun = now_ms();
+		for (i = 0; i < ENDPOINTS; i++)
+			risk_observe(&w.model, e[i],
+					&(struct risk_input){.now_ms = w.ms,
+							.metric = metric,
+							.value = w.value,
+							.peer = w.peer,
+							.count = METRICS,
+							.facts = &w.facts},
+					&w.risk);
+		best = fmin(best, now_ms() - begun);
+	}
+	printf("# %.2f ms a tick, %.1f MB\n", best,
+			(double)ENDPOINTS * (double)risk_endpoint_size(METRICS) / 1e6);
+	assert_true(best < MUST_MS);
+	assert_true(ENDPOINTS * risk_endpoint_size(METRICS) < MUST_BYTES);
+	for (i = 0; i < ENDPOINTS; i++)
+		risk_endpoint_free(e[i]);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			TEST(nothing_is_said_of_what_was_hardly_seen),
+			TEST(healthy_noise_raises_no_alarm),
+			TEST(memory_that_fills_is_seen_long_before),
+			TEST(latency_that_grows_by_factors_is_seen_before_the_objective),
+			TEST(what_all_peers_share_weighs_less),
+			TEST(a_breach_is_seen_in_its_first_second_and_sure_in_its_second),
+			TEST(one_slow_request_of_a_hundred_is_nothing),
+			TEST(a_restart_of_a_second_is_over_when_it_is_over),
+			TEST(every_reason_is_given_and_said),
+			TEST(reasons_are_in_the_order_of_their_weight),
+			TEST(a_text_that_does_not_fit_is_cut_and_counted),
+			TEST(nan_in_any_input_harms_nothing),
+			TEST(recorded_input_replays_to_the_same_bits),
+			TEST(outcomes_are_learnt_when_they_are_known),
+			TEST(what_is_not_watched_is_not_learnt),
+			TEST(a_failure_with_an_alarm_before_has_a_lead),
+			TEST(a_saved_endpoint_goes_on_where_it_was),
+			TEST(a_thousand_endpoints_take_a_fraction_of_a_second),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
