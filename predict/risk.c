@@ -14,6 +14,7 @@
 #define MAP_MEMORY 1000
 #define MAP_RANGE 4.5 /* factor of the odds: e^1.5 */
 #define ALARM_THRESHOLD 0.5
+#define HOLD_PER_S 0.966 /* half in 20 s: from 1 to nothing in a minute and a half */
 #define WEIGHT_MIN 0.05 /* log odds; less is no reason */
 
 void
@@ -141,6 +142,7 @@ risk_endpoint_restore(struct risk_endpoint *e, const void *saved, size_t size)
 	e->now_ms = e->statement_ms = e->alarm_ms = 0;
 	e->failing = e->observed = e->alarmed = false;
 	e->bad_s = e->good_s = e->pending_next = 0;
+	memset(e->held, 0, sizeof(e->held));
 	e->silence.quiet_s = 0;
 	return true;
 }
@@ -278,6 +280,16 @@ reasons(const struct risk_model *m, const struct risk_endpoint *e, const struct 
  * Probability
  */
 
+/* Nobody got well by not being looked at: what was said last fades, while nothing is seen. */
+static void
+hold(struct risk_endpoint *e)
+{
+	unsigned k;
+
+	for (k = 0; k < RISK_HORIZONS; k++)
+		e->held[k] = e->held[k] > 0 ? e->held[k] * HOLD_PER_S : 0;
+}
+
 /* A run of failures that nobody could foresee must not make an alarm of no evidence at all: the map moves the log odds
  * by MAP_RANGE at most. Both bounds rise with `raw`, so the result does. */
 static double
@@ -301,7 +313,7 @@ probabilities(const struct risk_model *m, const struct risk_endpoint *e, struct 
 		if (e->failing)
 			p = fmax(p, FAILING_PROBABILITY);
 		/* The maps are fitted apart; a longer horizon holds the shorter one. */
-		least = fmax(least, p);
+		least = fmax(least, fmax(p, e->observed ? 0 : e->held[k]));
 		out->probability[k] = least;
 		if (e->seen < SEEN_MIN && !e->failing)
 			out->probability[k] = NAN;
@@ -328,7 +340,9 @@ risk_observe(struct risk_model *m, struct risk_endpoint *e, const struct risk_in
 	risk_feature_update(e, in);
 	risk_outcome_update(m, e, in);
 	memset(out, 0, sizeof(*out));
+	hold(e);
 	probabilities(m, e, out);
+	memcpy(e->held, out->probability, sizeof(e->held));
 	out->failing = e->failing;
 	out->observed = e->observed;
 	reasons(m, e, in, out);

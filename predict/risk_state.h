@@ -50,6 +50,7 @@ struct risk_endpoint {
 	uint32_t bad_s, good_s; /* consecutive intervals beyond and within the objective */
 	bool failing, observed, alarmed;
 	uint64_t alarm_ms; /* since when the 60 s probability is at or above the threshold */
+	double held[RISK_HORIZONS]; /* what was said when it was last watched, fading */
 	struct hazard_input x;
 	struct risk_pending pending[RISK_PENDING];
 	uint32_t pending_next;

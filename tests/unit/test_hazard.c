@@ -65,12 +65,18 @@ nan_and_infinity_are_bounded(void **state)
 {
 	static const double odd[] = {NAN, -INFINITY, -3, INFINITY, 1e300};
 	struct hazard_input in = {0};
-	double p[HAZARD_INTERVALS];
+	double p[HAZARD_INTERVALS], none;
 	struct hazard h;
 	unsigned f;
 	size_t i;
 
 	hazard_init(&h);
+	hazard_probability(&h, &in, p);
+	none = p[0];
+	set(&in, HAZARD_own, NAN);
+	hazard_probability(&h, &in, p);
+	assert_true(p[0] == none);
+	set(&in, HAZARD_own, 0);
 	for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
 		for (f = 0; f < HAZARD_FEATURES; f++) {
 			set(&in, f, odd[i]);

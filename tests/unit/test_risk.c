@@ -517,6 +517,35 @@ what_is_not_watched_is_not_learnt(void **state)
 }
 
 static void
+the_risk_fades_slowly_when_nobody_looks(void **state)
+{
+	int i;
+
+	healthy_for(60);
+	for (i = 0; i < 3; i++) {
+		healthy();
+		make_outside();
+		make_check_fail();
+		make_full();
+		observe();
+	}
+	assert_true(w.risk.probability[1] > 0.5);
+	for (i = 0; i < 20; i++) { /* its traffic was shifted away */
+		healthy();
+		w.facts.observed = false;
+		observe();
+	}
+	assert_true(w.risk.probability[1] > 0.2);
+	assert_coherent();
+	for (i = 0; i < 100; i++) {
+		healthy();
+		w.facts.observed = false;
+		observe();
+	}
+	assert_true(w.risk.probability[1] < 0.05);
+}
+
+static void
 a_failure_with_an_alarm_before_has_a_lead(void **state)
 {
 	int i;
@@ -558,6 +587,9 @@ a_saved_endpoint_goes_on_where_it_was(void **state)
 	assert_false(risk_endpoint_restore(w.e, saved, size));
 	strcpy(metric[CPU].name, "gpu");
 	assert_false(risk_endpoint_fits(w.e, metric, COUNT));
+	risk_endpoint_free(other);
+	other = risk_endpoint_create(metric, COUNT);
+	assert_false(risk_endpoint_restore(other, w.e, size));
 	risk_endpoint_free(other);
 	free(saved);
 }
@@ -630,6 +662,7 @@ main(void)
 			TEST(recorded_input_replays_to_the_same_bits),
 			TEST(outcomes_are_learnt_when_they_are_known),
 			TEST(what_is_not_watched_is_not_learnt),
+			TEST(the_risk_fades_slowly_when_nobody_looks),
 			TEST(a_failure_with_an_alarm_before_has_a_lead),
 			TEST(a_saved_endpoint_goes_on_where_it_was),
 			TEST(a_thousand_endpoints_take_a_fraction_of_a_second),

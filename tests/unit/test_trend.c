@@ -135,6 +135,7 @@ a_limit_below_is_reached_by_falling(void **state)
 	for (i = 0; i < 60; i++)
 		trend_update(&t, 100 - i + 0.3 * gaussian());
 	assert_true(trend_reach(&t, &below, 0, 60) > 0.9);
+	assert_true(trend_reach(&t, &below, 0, 5) < 0.01); /* 31 to go */
 	assert_true(trend_reach(&t, &above_100, 0, 60) < 0.01);
 }
 
