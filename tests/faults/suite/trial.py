@@ -36,7 +36,8 @@ def times_of(name, seed, options):
     if name == "healthy":
         length = options.healthy_minutes * 60
         return Times(0.0, length, length, True)
-    growth = 25.0 if options.quick else rng.uniform(25, 60)
+    low, high = (25, 25) if options.quick else (25, 40) if FAULTS[name].control else (30, 90)
+    growth = rng.uniform(low, high)
     begin = (25 if options.quick else 40) + rng.uniform(0, 5)
     return Times(begin, growth, begin + growth + 8)
 
