@@ -51,8 +51,8 @@ class Run:
         self.error = None
         self.row = None
         self.died = None
-        self.thread = threading.Thread(target=self.guard, daemon=True)
-        self.thread.start()
+        self.ended = threading.Event()
+        threading.Thread(target=self.guard, daemon=True).start()
 
     def guard(self):
         """An arm that could not be measured says why; the others go on."""
@@ -64,8 +64,9 @@ class Run:
                     self.error = f"{error!r}\n{lab.logs()}"
         except Exception as error:  # the thread's last word
             self.error = self.error or repr(error)
-        finally:
-            self.trial.ready.abort() if self.error else None
+        if self.error:
+            self.trial.ready.abort()
+        self.ended.set()
 
     def measure(self, lab):
         trial = self.trial
@@ -96,7 +97,8 @@ class Run:
                 wanted = fault.tick(now) if now - begin >= times.begin else None
                 if not self.died and not fault.control and not fault.server.alive():
                     self.died = now - begin
-                time.sleep(max(0.0005, min(TICK_S, (wanted or now + TICK_S) - now)))
+                if self.trial.stopping.wait(max(0.0005, min(TICK_S, (wanted or now + TICK_S) - now))):
+                    raise LabError("interrupted")
         finally:
             fault.end()
 
@@ -161,6 +163,7 @@ class Trial:
         self.schedule = traffic.schedule(self.fault, self.times, BASE_RATE, random_of(seed, name, "rate"))
         self.zero = None
         self.ready = None
+        self.stopping = threading.Event()
 
     def start_clock(self):
         self.zero = time.monotonic() + SETTLE_S
@@ -169,6 +172,13 @@ class Trial:
         """Rows of the arms that could be measured, and what was wrong with the others."""
         self.ready = threading.Barrier(len(arms), action=self.start_clock)
         runs = [Run(self, arm) for arm in arms]
-        for r in runs:
-            r.thread.join()
+        try:
+            for r in runs:
+                r.ended.wait()  # not join(): interrupted, it would take the thread for ended
+        except KeyboardInterrupt:
+            self.stopping.set()
+            self.ready.abort()
+            for r in runs:
+                r.ended.wait()  # each removes its lab
+            raise
         return [r.row for r in runs if r.row], [f"{r.arm}: {r.error}" for r in runs if r.error]
