@@ -296,6 +296,14 @@ run_copies(struct turn *t, struct ladder_result r)
 		quiet(t, RUNG_verifying);
 }
 
+/* A primary that lost more than a canary does well because of that: it says nothing of how it would do with all of it. */
+static bool
+is_relieved(const struct turn *t)
+{
+	return t->p->shift - t->p->base > POLICY_CANARY_MAX &&
+			t->in->now_ms - t->p->step_since_ms < stretched(t->p, t->c->dwell_ms);
+}
+
 static void
 run_shift(struct turn *t, struct ladder_result r)
 {
@@ -307,7 +315,10 @@ run_shift(struct turn *t, struct ladder_result r)
 			advance(t, r.rung);
 		break;
 	case WISH_RETURN:
-		begin_return(t, r.rung);
+		if (is_relieved(t))
+			quiet(t, RUNG_dwelling);
+		else
+			begin_return(t, r.rung);
 		break;
 	case WISH_BACK:
 		fall_back(t, r.rung);
@@ -513,7 +524,9 @@ look_risk(struct policy *p, const struct policy_config *c, const struct policy_i
 	p->cool = p->cool << 1 | (low && !breach && !p->in.rule && in->primary_up);
 	p->in.hot = n_of_m(p->hot, c->enter_n, c->enter_m);
 	p->in.breached = n_of_m(p->breached, c->enter_n, c->enter_m);
-	p->in.cool = n_of_m(p->cool, c->leave_n, c->leave_m) && !p->in.hot && !p->in.breached;
+	/* The newest interval must be one of them: whoever does badly now gets nothing back. */
+	p->in.cool = (p->cool & 1) && n_of_m(p->cool, c->leave_n, c->leave_m) && !p->in.hot &&
+			!p->in.breached;
 	p->in.risk = in->risk;
 }
 

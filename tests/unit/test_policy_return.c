@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When traffic comes back to a primary that was relieved of it. */
+#include "policy_fixture.h"
+#include "policy_step.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+/* As a primary does that runs out of something: bad while it has its traffic, fine without. */
+static void
+tick_relieved(struct policy *p, const struct policy_config *c, struct policy_input *in, int seconds)
+{
+	for (; seconds > 0; seconds--) {
+		in->risk = in->risk_soon = p->shift >= POLICY_SHARE_ONE / 2 ? 0.01 : 0.9;
+		in->verdict = p->shift ? SEQUENTIAL_NOT_WORSE : SEQUENTIAL_UNSURE;
+		if (p->shift == POLICY_SHARE_ONE)
+			in->verdict = SEQUENTIAL_UNSURE; /* the last step is not verified yet */
+		in->compared = p->shift ? 1000 : 0;
+		fixture_tick(p, c, in);
+	}
+}
+
+static void
+a_relieved_primary_stays_relieved_for_the_dwell(void **state)
+{
+	struct policy_config c = fixture_policy();
+	struct policy_input in = fixture_input();
+	struct policy p = {0};
+	int i;
+
+	for (i = 0; i < 20 && p.shift <= POLICY_CANARY_MAX; i++)
+		tick_relieved(&p, &c, &in, 1);
+	assert_true(p.shift > POLICY_CANARY_MAX);
+	for (i = 0; i < 55; i++) {
+		tick_relieved(&p, &c, &in, 1);
+		assert_true(p.shift > POLICY_CANARY_MAX);
+	}
+}
+
+static void
+nothing_returns_in_an_interval_with_risk(void **state)
+{
+	struct policy_config c = fixture_policy();
+	struct policy_input in = fixture_input();
+	struct policy p = {0}, bad;
+	struct policy_input worse;
+	int i;
+
+	tick_relieved(&p, &c, &in, 20);
+	in.verdict = SEQUENTIAL_NOT_WORSE;
+	in.compared = 1000;
+	in.risk = in.risk_soon = 0.01;
+	for (i = 0; i < 600 && p.state != POLICY_STATE_return; i++)
+		fixture_tick(&p, &c, &in);
+	assert_int_equal(p.state, POLICY_STATE_return);
+	for (i = 0; i < 12 && p.state == POLICY_STATE_return; i++) {
+		bad = p;
+		worse = in;
+		worse.risk = worse.risk_soon = 0.9;
+		fixture_tick(&bad, &c, &worse);
+		assert_true(bad.shift >= p.shift);
+		fixture_tick(&p, &c, &in);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(a_relieved_primary_stays_relieved_for_the_dwell),
+			cmocka_unit_test(nothing_returns_in_an_interval_with_risk),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
