@@ -13,8 +13,8 @@
 
 #include "collect.h"
 #include "evidence.h"
-#include "measure.h"
 #include "load_forecast.h"
+#include "measure.h"
 #include "predictor.h"
 #include "steering_record.h"
 
@@ -176,7 +176,7 @@ gather(struct steering *s, struct endpoint *e, struct pair *p, uint64_t now_ms)
 	p->input = (struct policy_input){
 			.now_ms = now_ms,
 			.load_coming = load_forecast_holds_or_null(
-					s->g->load_forecasts, e->service) != NULL,
+						       s->g->load_forecasts, e->service) != NULL,
 			.mode = mode_of(e),
 			.held = e->policy.hold || e->drain,
 			.objective = service->objective,

@@ -4,8 +4,13 @@
 
 #include "track.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 /*
  * Scripts. One segment per word:
