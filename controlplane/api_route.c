@@ -9,6 +9,7 @@
 #include "api_forecast.h"
 #include "api_history.h"
 #include "api_measure.h"
+#include "api_policy.h"
 #include "api_risk.h"
 #include "api_show.h"
 
@@ -32,6 +33,8 @@ static const struct route {
 		{"GET", "/v1/models", api_history_models},
 		{"GET", "/v1/models/state", api_history_model},
 		{"GET", "/v1/measurements", api_measure_list},
+		{"GET", "/v1/decisions", api_policy_decisions},
+		{"GET", "/v1/policy", api_policy_list},
 		{"GET", "/v1/neighbours", api_show_neighbours},
 		{"GET", "/v1/config", api_show_config},
 		{"GET", "/metrics", api_show_metrics},
@@ -41,25 +44,32 @@ static const struct route {
 		{"POST", "/v1/failover", api_change_failover},
 		{"POST", "/v1/weight", api_change_weight},
 		{"POST", "/v1/models/reset", api_history_models_reset},
+		{"POST", "/v1/policy", api_policy_change},
+		{"POST", "/v1/approve", api_policy_approve},
 		{"POST", "/v1/reload", api_change_reload},
 };
 
+/* One of the path that takes another method, if none takes this one. */
 static const struct route *
-route_or_null(const char *path)
+route_or_null(const char *method, const char *path)
 {
+	const struct route *other = NULL;
 	size_t i;
 
 	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-		if (!strcmp(routes[i].path, path))
+		if (strcmp(routes[i].path, path) != 0)
+			continue;
+		if (!strcmp(routes[i].method, method))
 			return &routes[i];
+		other = &routes[i];
 	}
-	return NULL;
+	return other;
 }
 
 void
 api_route(struct api_request *rq, const char *method, const char *path)
 {
-	const struct route *r = route_or_null(path);
+	const struct route *r = route_or_null(method, path);
 
 	if (!r) {
 		api_reply_fault(rq,

@@ -15,6 +15,7 @@
 #include "load_forecast.h"
 #include "measure.h"
 #include "predictor.h"
+#include "steering.h"
 
 #define REMEMBERED_S 1767225600ull /* 2026-01-01 UTC */
 
@@ -60,6 +61,7 @@ predict(struct fake *f)
 		load_forecasts_tick_at(f->g.load_forecasts, FAKE_WALL_S + (int64_t)ms / 1000, 0);
 		predictor_tick_at(f->g.predictor, ms);
 	}
+	steering_tick_at(f->g.steering, ms);
 }
 
 /* An hour of the past, and a model, in a database beside the socket. */

@@ -9,7 +9,7 @@ _understudyctl_names() {
 
 _understudyctl() {
 	local current=${COMP_WORDS[COMP_CWORD]} command="" position=0 socket=() names i
-	local commands="status services endpoints flows lcores ports drops events explain forecast risk history models measurements neighbours config
+	local commands="status services endpoints flows lcores ports drops events explain forecast risk decisions policy approve simulate history models measurements neighbours config
 		shift mirror drain failover weight reload top backtest"
 	local arguments=()
 
@@ -38,6 +38,7 @@ _understudyctl() {
 		mirror) options+=" --shadows --pps --bps" ;;
 		drain) options+=" --undo" ;;
 		events) options+=" --follow" ;;
+		decisions) options+=" --follow --since" ;;
 		risk) options+=" --explain" ;;
 		history) options+=" --since --until --step --csv --plot" ;;
 		esac
@@ -52,13 +53,14 @@ _understudyctl() {
 	models)
 		((position > 0)) || names="list export reset"
 		;;
-	shift | mirror | drain | failover | weight | history)
+	shift | mirror | drain | failover | weight | history | policy | approve)
 		if ((position == 0)); then
 			names=$(_understudyctl_names "${socket[@]}" | awk '{ print $1; print $1 "/" $2 }')
 		elif ((position == 1)) && [[ ${arguments[0]} != */* ]]; then
 			names=$(_understudyctl_names "${socket[@]}" |
 				awk -v s="${arguments[0]}" '$1 == s { print $2 }')
 		fi
+		[[ $command != policy || $position == 0 ]] || names+=" observe advise act file hold release"
 		;;
 	endpoints | forecast | risk | measurements)
 		names=$(_understudyctl_names "${socket[@]}" | awk '{ print $1; print $1 "/" $2 }')

@@ -41,6 +41,10 @@ enum client_result show_history(struct request *rq);
 enum client_result show_models(struct request *rq);
 enum client_result show_measurements(struct request *rq);
 
+enum client_result show_decisions(struct request *rq);
+
+enum client_result change_policy(struct request *rq);
+enum client_result change_approve(struct request *rq);
 enum client_result change_shift(struct request *rq);
 enum client_result change_mirror(struct request *rq);
 enum client_result change_drain(struct request *rq);

@@ -32,6 +32,8 @@ static const struct argp_option events_options[] = {
 		{"follow", 'f', NULL, 0, "Wait for more events", 0}, {0}};
 static const struct argp_option risk_options[] = {
 		{"explain", OPTION_EXPLAIN, NULL, 0, "Every reason, and what is measured", 0}, {0}};
+static const struct argp_option decisions_options[] = {{"follow", 'f', NULL, 0, "Wait for more", 0},
+		{"since", OPTION_SINCE, "DURATION", 0, "Of the last 15m, 2h, 1d", 0}, {0}};
 static const struct argp_option history_options[] = {
 		{"since", OPTION_SINCE, "TIME", 0,
 				"From then on: 15m, 1h, 7d ago (default: 1h), or 2026-11-21T04:00",
@@ -78,6 +80,15 @@ static const struct command {
 		{"risk", "[SERVICE|ENDPOINT|SERVICE/ENDPOINT]",
 				"Risk of failing within 30, 60 and 300 s, and why", 0, 1, show_risk,
 				risk_options},
+		{"decisions", "[-f] [--since DURATION]",
+				"What the policy decided: inputs, reason, outcome", 0, 0,
+				show_decisions, decisions_options},
+		{"policy", "[SERVICE [ENDPOINT] ORDER]",
+				"How the pairs stand; orders: observe, advise, act, file, hold, "
+				"release",
+				0, 3, change_policy, no_options},
+		{"approve", "NUMBER|SERVICE ENDPOINT", "Let the shift begin that was asked for", 1,
+				2, change_approve, no_options},
 		{"history", "[SERVICE [ENDPOINT [METRIC]]]",
 				"What was measured; without METRIC and options: what is kept", 0, 3,
 				show_history, history_options},
