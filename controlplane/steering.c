@@ -195,6 +195,8 @@ gather(struct steering *s, struct endpoint *e, struct pair *p, uint64_t now_ms)
 			.has_canary = has_canary(service),
 			.verdict = comparison_verdict(&ev->candidate, NULL),
 			.compared = ev->candidate.requests,
+			.worse_now = !policy_compares_primary(&p->policy) &&
+					comparison_is_worse_than(&ev->candidate, &ev->check),
 	};
 	if (shadow)
 		gather_shadow(s, shadow, &p->input);

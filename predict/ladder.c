@@ -62,6 +62,8 @@ retreat(const struct ladder_input *in, enum policy_rung fault)
 	/* Where it is down its traffic is with the primary already. */
 	if (fault == RUNG_shadow_down || fault == RUNG_no_shadow)
 		return result(WISH_BACK, fault);
+	if (fault == RUNG_shadow_worse && in->shadow_worse_now)
+		return result(WISH_BACK, fault);
 	/* Both suffer from the same thing, or one suspicion stands against another: moving helps nobody. */
 	if (in->primary_worse || in->rule || in->breached)
 		return result(WISH_STAY, RUNG_both_bad);

@@ -73,6 +73,7 @@ struct ladder_input {
 	double shadow_room; /* requests/s that it can take on top; NAN: not known */
 	double requests; /* per second that a shift of everything would bring it */
 	enum sequential_verdict verdict;
+	bool shadow_worse_now; /* than the primary does now, sick as it may be */
 	bool overdue; /* unsure beyond the deadline at this step */
 	/* The service. */
 	bool cooling; /* after a return: nothing but facts */

@@ -561,6 +561,7 @@ look_pair(struct policy *p, const struct policy_config *c, const struct policy_i
 	l->verdict = policy_compares_primary(p) ? SEQUENTIAL_UNSURE : in->verdict;
 	l->overdue = !l->settled && in->verdict == SEQUENTIAL_UNSURE &&
 			in->now_ms - p->step_since_ms >= c->deadline_ms;
+	l->shadow_worse_now = in->worse_now;
 	l->cooling = in->now_ms < p->cooling_until_ms;
 	l->cooling_facts = in->now_ms < p->cooling_facts_until_ms;
 	l->granted = in->granted;

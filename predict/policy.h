@@ -71,6 +71,7 @@ struct policy_input {
 	bool has_canary; /* cohort rules of side canary */
 	enum sequential_verdict verdict; /* of who is compared: policy_compares_primary() */
 	double compared; /* requests in this comparison */
+	bool worse_now; /* the shadow does worse than the primary does at present, too */
 };
 
 /* Everything that is remembered; zeroed is a pair that was never looked at. */

@@ -176,6 +176,22 @@ comparison_verdict(const struct comparison *c, enum comparison_kind *kind_or_nul
 	return verdict;
 }
 
+bool
+comparison_is_worse_than(const struct comparison *c, const struct comparison *other)
+{
+	const struct sequential_share *a, *b;
+	int i;
+
+	for (i = 0; i < COMPARE_KINDS; i++) {
+		a = &c->share[i];
+		b = &other->share[i];
+		if (a->trials > 0 && b->trials > 0 &&
+				a->hits / a->trials > b->hits / b->trials + a->margin)
+			return true;
+	}
+	return false;
+}
+
 const char *
 comparison_kind_name(enum comparison_kind kind)
 {

@@ -78,5 +78,9 @@ void comparison_add(struct comparison *c, enum comparison_kind kind, double tria
 enum sequential_verdict comparison_verdict(
 		const struct comparison *c, enum comparison_kind *kind_or_null);
 
+/* Did the one see a larger share of anything compared than the other, by more than the margin? No test: to tell two
+ * that are both bad apart. False where either saw nothing. */
+bool comparison_is_worse_than(const struct comparison *c, const struct comparison *other);
+
 const char *comparison_kind_name(enum comparison_kind kind);
 const char *sequential_verdict_name(enum sequential_verdict verdict);

@@ -34,6 +34,7 @@ enum change {
 	COSTLY = 1 << 20,
 	NOT_COOL = 1 << 21,
 	FACTS_ONLY = 1 << 22,
+	WORSE_NOW = 1 << 23,
 };
 
 static struct ladder_input
@@ -64,6 +65,7 @@ input_of(unsigned change, struct policy_config *c)
 			.shadow_room = change & SMALL ? 50 : 500,
 			.requests = 100,
 			.verdict = change & WORSE ? SEQUENTIAL_WORSE : SEQUENTIAL_UNSURE,
+			.shadow_worse_now = change & WORSE_NOW,
 			.overdue = change & OVERDUE,
 			.cooling = change & COOLING,
 			.cooling_facts = change & COOLING_FACTS,
@@ -98,6 +100,8 @@ static const struct {
 				WISH_STAY, RUNG_both_bad},
 		{"it is worse, and the primary breaches the objective", CARRYING | BREACHED | WORSE,
 				WISH_STAY, RUNG_both_bad},
+		{"it is worse than even the sick primary", CARRYING | BREACHED | WORSE | WORSE_NOW,
+				WISH_BACK, RUNG_shadow_worse},
 		{"a rule holds for the shadow", HOT | SHADOW_RULE, WISH_STAY, RUNG_shadow_rule},
 		{"a rule holds for the shadow that serves", CARRYING | SHADOW_RULE, WISH_BACK,
 				RUNG_shadow_rule},

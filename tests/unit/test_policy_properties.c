@@ -96,6 +96,7 @@ any_input(struct policy_input *in, struct mood *m)
 	in->window_errors = m->calm ? 0 : any(100);
 	in->rule_value[0] = m->calm ? 0 : any(1);
 	in->shadow_rule_value[0] = any(1);
+	in->worse_now = chance(50);
 	in->granted = chance(90);
 }
 

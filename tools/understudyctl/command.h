@@ -41,6 +41,10 @@ enum client_result show_history(struct request *rq);
 enum client_result show_models(struct request *rq);
 enum client_result show_measurements(struct request *rq);
 
+/* A time of the clock, or so long ago; ms since 1970, NAN if it is neither. */
+double command_moment(const char *text, double now_ms);
+
+enum client_result simulate_run(struct request *rq);
 enum client_result show_decisions(struct request *rq);
 
 enum client_result change_policy(struct request *rq);

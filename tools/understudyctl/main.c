@@ -34,6 +34,11 @@ static const struct argp_option risk_options[] = {
 		{"explain", OPTION_EXPLAIN, NULL, 0, "Every reason, and what is measured", 0}, {0}};
 static const struct argp_option decisions_options[] = {{"follow", 'f', NULL, 0, "Wait for more", 0},
 		{"since", OPTION_SINCE, "DURATION", 0, "Of the last 15m, 2h, 1d", 0}, {0}};
+static const struct argp_option simulate_options[] = {
+		{"since", OPTION_SINCE, "TIME", 0,
+				"From then on: 15m, 1h, 7d ago (default: 1d), or 2026-11-21T04:00",
+				0},
+		{"until", OPTION_UNTIL, "TIME", 0, "Up to then (default: now)", 0}, {0}};
 static const struct argp_option history_options[] = {
 		{"since", OPTION_SINCE, "TIME", 0,
 				"From then on: 15m, 1h, 7d ago (default: 1h), or 2026-11-21T04:00",
@@ -89,6 +94,9 @@ static const struct command {
 				0, 3, change_policy, no_options},
 		{"approve", "NUMBER|SERVICE ENDPOINT", "Let the shift begin that was asked for", 1,
 				2, change_approve, no_options},
+		{"simulate", "CONFIG [SERVICE]",
+				"What the policies of another configuration would have done", 1, 2,
+				simulate_run, simulate_options},
 		{"history", "[SERVICE [ENDPOINT [METRIC]]]",
 				"What was measured; without METRIC and options: what is kept", 0, 3,
 				show_history, history_options},

@@ -38,9 +38,8 @@ duration(const char *text)
 	return NAN;
 }
 
-/* A time of the clock, or so long ago; ms since 1970, NAN if it is neither. */
-static double
-moment(const char *text, double now_ms)
+double
+command_moment(const char *text, double now_ms)
 {
 	static const char *const formats[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S",
 			"%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"};
@@ -95,8 +94,9 @@ take_times(const struct request *rq, struct asked *a)
 
 	clock_gettime(CLOCK_REALTIME, &t);
 	now_ms = (double)t.tv_sec * 1000;
-	a->to_ms = rq->until ? moment(rq->until, now_ms) : now_ms + 1000;
-	a->from_ms = rq->since ? moment(rq->since, now_ms) : a->to_ms - SINCE_USUAL_S * 1000;
+	a->to_ms = rq->until ? command_moment(rq->until, now_ms) : now_ms + 1000;
+	a->from_ms = rq->since ? command_moment(rq->since, now_ms)
+			       : a->to_ms - SINCE_USUAL_S * 1000;
 	if (isnan(a->from_ms) || isnan(a->to_ms))
 		return command_misused(
 				"\"%s\" is no time; write how long ago (90s, 15m, 1h, 7d) or "
