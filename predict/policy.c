@@ -11,6 +11,7 @@
 	10 /* cool-downs at home without a shift, until one step of backoff is forgiven */
 #define UNKNOWN_FACTOR \
 	4 /* dwells after which a primary without traffic, of which nothing is known, is tried again */
+#define WORSE_AGAIN_MS 15000 /* at home, of a shadow that was called worse */
 #define COMPARE_AGAIN_MS 60000 /* at the last step: old evidence must not hide a change */
 
 /* One call of policy_run(). */
@@ -183,9 +184,20 @@ rest(struct turn *t, enum policy_rung rung)
 	}
 }
 
+/* What the shadow's last flows left behind must not speak against it for ever. */
+static void
+renew_comparison(struct turn *t)
+{
+	uint64_t age = t->in->now_ms - t->p->step_since_ms;
+	uint64_t every = t->in->verdict == SEQUENTIAL_WORSE ? WORSE_AGAIN_MS : COMPARE_AGAIN_MS;
+
+	t->d.compare_anew = age >= every && age % every < 1000;
+}
+
 static void
 run_home(struct turn *t, struct ladder_result r)
 {
+	renew_comparison(t);
 	switch (r.wish) {
 	case WISH_AWAY:
 		if (t->in->mode == POLICY_OBSERVE)

@@ -338,6 +338,20 @@ oscillating_input_does_not_make_it_flap(void **state)
 	}
 }
 
+static void
+what_speaks_against_a_shadow_without_traffic_is_asked_anew(void **state)
+{
+	const struct policy_config c = fixture_policy();
+	struct policy_input in = fixture_input();
+	struct policy p = {0};
+	int i, anew = 0;
+
+	in.verdict = SEQUENTIAL_WORSE;
+	for (i = 0; i < 60; i++)
+		anew += fixture_tick(&p, &c, &in).compare_anew;
+	assert_in_range(anew, 3, 4);
+}
+
 int
 main(void)
 {
@@ -346,6 +360,8 @@ main(void)
 			cmocka_unit_test(the_cap_is_never_exceeded_but_by_one_alone),
 			cmocka_unit_test(the_most_important_goes_first),
 			cmocka_unit_test(oscillating_input_does_not_make_it_flap),
+			cmocka_unit_test(
+					what_speaks_against_a_shadow_without_traffic_is_asked_anew),
 	};
 
 	return cmocka_run_group_tests_name("policy_properties", tests, NULL, NULL);
