@@ -126,8 +126,22 @@ gather_rules(const struct steering *s, const struct endpoint *e,
 	}
 }
 
+/* Of its capacity, what is left beside its own load; what it serves for the primary is counted there. */
+static double
+room_of(const struct steering *s, const struct endpoint *shadow, bool carrying)
+{
+	double own = measurements_values(
+			s->g->measurements, shadow, MEASURE_SERVING)[METRIC_requests];
+	double capacity = shadow->service->config->forecast.capacity;
+
+	if (!(capacity > 0) || shadow->service->config->forecast.load != LOAD_REQUESTS)
+		return NAN;
+	return capacity - (carrying || isnan(own) ? 0 : own);
+}
+
 static void
-gather_shadow(const struct steering *s, const struct endpoint *shadow, struct policy_input *in)
+gather_shadow(const struct steering *s, const struct endpoint *shadow, bool carrying,
+		struct policy_input *in)
 {
 	const struct policy_config *c = &shadow->service->config->policy;
 
@@ -135,7 +149,7 @@ gather_shadow(const struct steering *s, const struct endpoint *shadow, struct po
 	in->shadow_up = registry_endpoint_is_up(shadow) && !shadow->drain;
 	in->shadow_suspect = shadow->suspect;
 	in->shadow_risk = risk_at(s, shadow, c->horizon);
-	in->shadow_room = NAN;
+	in->shadow_room = room_of(s, shadow, carrying);
 }
 
 static bool
@@ -199,7 +213,7 @@ gather(struct steering *s, struct endpoint *e, struct pair *p, uint64_t now_ms)
 					comparison_is_worse_than(&ev->candidate, &ev->check),
 	};
 	if (shadow)
-		gather_shadow(s, shadow, &p->input);
+		gather_shadow(s, shadow, e->shift > e->config->shift, &p->input);
 	gather_rules(s, e, shadow, &p->input);
 }
 
