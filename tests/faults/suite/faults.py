@@ -150,7 +150,7 @@ class Stalls(Pauses):
 
 
 class Overload(Fault):
-    """More and more clients: seven times as many in the end; a server can take four times."""
+    """More and more clients: five and a half times as many in the end; a server can take four times."""
     settings = {**APP, "workers": 8, "dependency_us": 40000, "cpu_us": 0}
 
     def set(self, level):
@@ -158,7 +158,7 @@ class Overload(Fault):
 
     @classmethod
     def rate(cls, level):
-        return 1 + 6 * level
+        return 1 + 4.5 * level
 
 
 class Control(Fault):

@@ -99,7 +99,7 @@ def arm_summary(rows, off):
 
 
 def cell(value):
-    return "-" if value is None else f"{value:.1f}" if isinstance(value, float) else str(value)
+    return "-" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def table(rows):
