@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #define HTTP_OK 200
 #define KEEP_MIN 16
+#define DESCRIPTORS_OTHER 512 /* of the daemon, at most */
 #define FILE_SCHEME "file://"
 
 struct fetcher {
@@ -288,9 +290,23 @@ fetch_is_busy(const struct fetch *f)
 	return f->busy;
 }
 
+/* The usual limit is 1024 descriptors, and the hard one is there to be used. */
+static void
+descriptors_allow(size_t connections)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+			limit.rlim_cur >= connections + DESCRIPTORS_OTHER)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 void
 fetcher_keep(struct fetcher *f, size_t connections)
 {
+	descriptors_allow(connections);
 	curl_multi_setopt(f->multi, CURLMOPT_MAXCONNECTS,
 			(long)(connections < KEEP_MIN ? KEEP_MIN : connections));
 }

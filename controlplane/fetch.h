@@ -36,7 +36,7 @@ struct fetch;
 struct fetcher *fetcher_create(struct loop *loop); /* NULL when out of memory */
 void fetcher_free(struct fetcher *f); /* its fetches must have been freed */
 
-/* Connections kept open: as many as there are servers. */
+/* Connections kept open: as many as there are servers. Raises the process's limit of descriptors if they need it. */
 void fetcher_keep(struct fetcher *f, size_t connections);
 
 /* NULL when out of memory. What the request points to is copied, but for `arg`. */

@@ -65,7 +65,7 @@ def connections_are_counted(world):
     server = difference(before, world.gateway.leg("web", "web1"))
     again = [retransmitted(host) - n for host, n in zip((world.c1, world.p1), again)]
     expected = {"flows_new": COUNT, "handshakes": COUNT, "requests": COUNT, "replies": COUNT,
-                "connects_refused": 0, "connects_unanswered": 0,
+                "connects_refused": 0, "connects_unanswered": 0, "replies_failed": 0,
                 "segments_to": 3 * COUNT + server["retransmitted_to"]}  # SYN, request, FIN
     wrong = {key: (server[key], value) for key, value in expected.items() if server[key] != value}
     assert not wrong, f"counter: (is, should be): {wrong}"
