@@ -32,13 +32,14 @@ KIND = App("app", "http", "tcp", PORT, {"type": "http", "path": "/"}, "http")
 
 def service(quick):
     """The policy of the example, in a hurry: a demo does not wait for minutes."""
-    soak, dwell = ("1s", "3s") if quick else ("2s", "6s")
+    soak, dwell = ("1s", "8s") if quick else ("2s", "12s")
     return {
         "name": SERVICE_NAME, "address": v4(SERVICE), "protocol": "tcp", "port": PORT, "forward": "fullnat", "replies": "http",
         "check": {**KIND.check, "interval": "1s", "timeout": "1s"},
         "scrape": {"port": EXPORTER_PORT, "interval": "1s"},
         "objective": {"latency": "300ms", "quantile": "99%", "errors": "1%"},
-        "policy": {"mode": "act", "steps": ["10%", "50%", "100%"], "soak": soak, "dwell": dwell, "leave_n": 2, "leave_m": 3},
+        "policy": {"mode": "act", "steps": ["25%", "100%"], "soak": soak, "dwell": dwell, "leave_n": 2, "leave_m": 3,
+                   "verify": {"errors": "10%"}},
         "endpoints": [{"name": PRIMARY, "address": v4(PLACES[PRIMARY][1]), "shadows": [SHADOW]},
                       {"name": SHADOW, "address": v4(PLACES[SHADOW][1]), "weight": 0}],
     }
@@ -81,7 +82,7 @@ class Telling:
         self.story = story
         self.act = act
         self.growth_s = 10 if quick else 30
-        self.limit_s = self.growth_s + 15
+        self.limit_s = self.growth_s + 30  # a return that relapses waits twice as long
         self.told = 0
         self.wrong = []
 
@@ -127,5 +128,6 @@ class Telling:
         """What the gateway says that it decides, and why."""
         for event in self.story.gateway.api.get(f"/v1/events?after={self.told}")["events"]:
             self.told = event["number"]
-            if event["kind"] == "decision":
-                self.story.screen.say(f"the gateway: {event['endpoint']}: {event['text']}", "yellow")
+            if event["kind"] in ("risk", "decision") and event["service"] == SERVICE_NAME:
+                color = "yellow" if event["kind"] == "decision" else None
+                self.story.screen.say(f"the gateway: {event['endpoint']}: {event['text']}", color)

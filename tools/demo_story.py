@@ -12,7 +12,7 @@
        app 10.0.0.100:8080 tcp                           app1              app1s             see demo_act.py
 
 A request belongs to the phase in which it began; those in flight at the kill belong to the kill. It ends with 1 if a
-request failed in any phase but the kill, if an endpoint was marked down later than DOWN_LIMIT_MS after the kill, or if
+request failed in any phase but the kill, if traffic did not leave and return by itself, if an endpoint was marked down later than DOWN_LIMIT_MS after the kill, or if
 more requests failed in that phase than were unanswered at the dead endpoints when they were marked down.
 
 Unanswered at an endpoint, from the gateway's counters of its server leg: TCP (flows_new - handshakes) + (requests -
@@ -152,7 +152,7 @@ class Story:
         self.wrong = []
         self.gateway = stage.gateway
         self.screen = screen
-        self.seconds = 4 if quick else 12
+        self.seconds = 3 if quick else 12
         self.phases = []
         self.last = None  # (time, endpoints) of the last table
         self.rates = {}
