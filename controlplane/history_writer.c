@@ -180,7 +180,8 @@ forget_ids(struct history_writer *w)
 		}
 		w->live[i]->id = 0;
 	}
-	memset(w->by_id, 0, w->by_id_room * sizeof(*w->by_id));
+	if (w->by_id)
+		memset(w->by_id, 0, w->by_id_room * sizeof(*w->by_id));
 }
 
 static bool

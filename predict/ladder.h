@@ -36,6 +36,7 @@
 	X(soaking, "each step is given its time")                                         \
 	X(verifying, "the comparison is not yet sure")                                    \
 	X(verified, "the shadow does no worse")                                           \
+	X(shared, "the load is unusual: primary and shadow share it")                     \
 	X(dwelling, "traffic stays on the shadow for a while before it returns")          \
 	X(relapse, "the primary does worse than in its healthy past again")               \
 	X(home, "traffic is back where the configuration wants it")

@@ -12,6 +12,7 @@
 #define UNKNOWN_FACTOR \
 	4 /* dwells after which a primary without traffic, of which nothing is known, is tried again */
 #define WORSE_AGAIN_MS 15000 /* at home, of a shadow that was called worse */
+#define SHARED_MS 15000 /* a queue that half the load leaves behind is gone by then */
 #define COMPARE_AGAIN_MS 60000 /* at the last step: old evidence must not hide a change */
 
 /* One call of policy_run(). */
@@ -75,7 +76,7 @@ go_home(struct turn *t, enum policy_rung rung, bool failed)
 	if (failed && p->backoff < BACKOFF_MAX)
 		p->backoff++;
 	move(t, p->base);
-	p->mirror = false;
+	p->mirror = p->beyond = false;
 	p->approved = false;
 	p->home_since_ms = t->in->now_ms;
 	p->cooling_until_ms = t->in->now_ms + stretched(p, t->c->cooldown_ms);
@@ -97,6 +98,17 @@ overdue(const struct turn *t)
 {
 	return t->in->verdict == SEQUENTIAL_UNSURE &&
 			t->in->now_ms - t->p->step_since_ms >= t->c->deadline_ms;
+}
+
+/* Of an unusual load half stays with the primary. */
+static uint32_t
+most_of(const struct turn *t)
+{
+	const struct policy *p = t->p;
+
+	if (p->beyond || !policy_load_is_unusual(&p->load))
+		return POLICY_SHARE_ONE;
+	return p->base + (POLICY_SHARE_ONE - p->base) / 2;
 }
 
 static struct policy_pace
@@ -123,8 +135,9 @@ static void
 first_share(struct turn *t, enum policy_state state, enum policy_rung rung)
 {
 	struct policy_pace pace = pace_of(t);
+	uint32_t share = policy_first_share(t->c, &pace), most = most_of(t);
 
-	move(t, policy_first_share(t->c, &pace));
+	move(t, share < most ? share : most);
 	enter(t, state, rung);
 }
 
@@ -254,6 +267,15 @@ is_fit(const struct turn *t, bool urgent)
 			t->in->compared >= t->c->verify.min_requests;
 }
 
+/* Half each did not help, and the shadow stands its half: then it is not the load. */
+static void
+share_load(struct turn *t, uint64_t age)
+{
+	if (t->p->in.breached && age >= SHARED_MS && t->in->verdict == SEQUENTIAL_NOT_WORSE)
+		t->p->beyond = true;
+	note(t, RUNG_shared, POLICY_STAYED);
+}
+
 /* One step further, if this one had its time and its verdict. */
 static void
 advance(struct turn *t, enum policy_rung cause)
@@ -277,7 +299,13 @@ advance(struct turn *t, enum policy_rung cause)
 		enter(t, POLICY_STATE_shifted, RUNG_verified);
 		return;
 	}
+	if (t->p->shift >= most_of(t)) {
+		share_load(t, age);
+		return;
+	}
 	next = cohorts ? policy_canary_share(t->c, &pace) : policy_next_share(t->c, &pace);
+	if (next > most_of(t))
+		next = most_of(t);
 	if (next == t->p->shift) {
 		quiet(t, RUNG_steady);
 		return;
@@ -327,7 +355,9 @@ run_shift(struct turn *t, struct ladder_result r)
 			advance(t, r.rung);
 		break;
 	case WISH_RETURN:
-		if (is_relieved(t))
+		if (most_of(t) < POLICY_SHARE_ONE)
+			quiet(t, RUNG_shared);
+		else if (is_relieved(t))
 			quiet(t, RUNG_dwelling);
 		else
 			begin_return(t, r.rung);
@@ -366,7 +396,12 @@ relapse(struct turn *t, enum policy_rung rung)
 {
 	if (t->p->backoff < BACKOFF_MAX)
 		t->p->backoff++;
-	take_all(t, rung);
+	if (most_of(t) == POLICY_SHARE_ONE) {
+		take_all(t, rung);
+		return;
+	}
+	move(t, most_of(t));
+	enter(t, POLICY_STATE_shift, rung);
 }
 
 static void
@@ -456,6 +491,8 @@ policy_run(struct policy *p, const struct policy_config *c, const struct policy_
 		note(&t, r.rung, POLICY_STAYED);
 	else
 		run_state(&t, r);
+	p->resting = p->state == POLICY_STATE_shift && p->shift >= most_of(&t) &&
+			in->now_ms - p->step_since_ms >= c->soak_ms;
 	t.d.state = p->state;
 	t.d.shift = p->shift;
 	t.d.mirror = p->mirror;
@@ -593,6 +630,8 @@ policy_look(struct policy *p, const struct policy_config *c, const struct policy
 	look_rules(p, c, in);
 	look_risk(p, c, in);
 	look_pair(p, c, in);
+	policy_load_update(&p->load, in->requests,
+			at_home(p) && !p->in.hot && !p->in.breached && in->primary_up);
 	return at_home(p) && !p->in.held && ladder_primary_is_bad(&p->in);
 }
 
@@ -624,5 +663,5 @@ policy_compares_primary(const struct policy *p)
 bool
 policy_is_migrating(const struct policy *p)
 {
-	return !at_home(p) && p->state != POLICY_STATE_shifted;
+	return !at_home(p) && p->state != POLICY_STATE_shifted && !p->resting;
 }

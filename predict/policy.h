@@ -20,6 +20,7 @@
 #pragma once
 
 #include "ladder.h"
+#include "policy_load.h"
 
 #define POLICY_STATE_LIST(X)                                        \
 	X(watch, "traffic is where the configuration wants it")     \
@@ -88,6 +89,9 @@ struct policy {
 	uint64_t cooling_until_ms, cooling_facts_until_ms;
 	uint32_t backoff; /* shifts in a row that did not hold */
 	enum policy_rung noted; /* the last rung that was reported */
+	struct policy_load load;
+	bool beyond; /* an unusual load is no reason any more to keep half with the primary */
+	bool resting; /* half each, and both stand it */
 	struct ladder_input in; /* of the last look */
 };
 
@@ -117,7 +121,7 @@ void policy_adopt(struct policy *p, uint32_t shift, uint32_t base, uint64_t now_
 /* Is it the primary that is compared now (in return), not the shadow? */
 bool policy_compares_primary(const struct policy *p);
 
-/* Is some of its traffic on the way? */
+/* Is some of its traffic on the way? Not where an unusual load is shared and both stand it. */
 bool policy_is_migrating(const struct policy *p);
 
 /* Who of a service may begin: `weight` is moved by each that wants, the highest `priority` first, until `cap` of

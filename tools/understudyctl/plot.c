@@ -91,13 +91,16 @@ int
 plot_panel_add(struct plot *p, const struct plot_panel *panel)
 {
 	struct plot_cell *cell = calloc(1, sizeof(*cell));
+	bool whole;
 
 	if (!cell)
 		return -ENOMEM;
 	cell->panel = *panel;
-	if (!copy_text(&cell->panel.title, panel->title) |
-			!copy_text(&cell->panel.x_label, panel->x_label) |
-			!copy_text(&cell->panel.y_label, panel->y_label)) {
+	/* All of them in any case, so that none is the caller's. */
+	whole = copy_text(&cell->panel.title, panel->title);
+	whole = copy_text(&cell->panel.x_label, panel->x_label) && whole;
+	whole = copy_text(&cell->panel.y_label, panel->y_label) && whole;
+	if (!whole) {
 		free_cell(cell);
 		return -ENOMEM;
 	}
@@ -115,17 +118,19 @@ plot_series_add(struct plot *p, const struct plot_series *series)
 {
 	struct plot_part *part = calloc(1, sizeof(*part));
 	struct plot_cell *cell = p->last;
+	bool whole;
 
 	if (!part || !cell) {
 		free(part);
 		return -ENOMEM;
 	}
 	part->series = *series;
-	if (!copy_text(&part->series.label, series->label) |
-			!copy_numbers(&part->series.x, series->x, series->count) |
-			!copy_numbers(&part->series.y, series->y, series->count) |
-			!copy_numbers(&part->series.low, series->low, series->count) |
-			!copy_numbers(&part->series.high, series->high, series->count)) {
+	whole = copy_text(&part->series.label, series->label);
+	whole = copy_numbers(&part->series.x, series->x, series->count) && whole;
+	whole = copy_numbers(&part->series.y, series->y, series->count) && whole;
+	whole = copy_numbers(&part->series.low, series->low, series->count) && whole;
+	whole = copy_numbers(&part->series.high, series->high, series->count) && whole;
+	if (!whole) {
 		free_part(part);
 		return -ENOMEM;
 	}
