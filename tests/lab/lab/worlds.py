@@ -63,14 +63,14 @@ def start_servers(world):
         world.server[f"dns{suffix}"] = servers.name_server(world.hosts[host], SERVERS[host])
 
 
-def one_armed(lab, services=None, before=None, **gateway):
+def one_armed(lab, services=None, before=None, local=(v4(LOCAL), v6(LOCAL)), **gateway):
     """Servers, and a gateway with one port and fullnat; before(world) starts what else the checks must find."""
     world = OneArmed(lab)
     start_servers(world)
     if before:
         before(world)
     world.gateway = Gateway(lab, world.gw, configuration(
-        lab, [world.port()], services if services is not None else web_and_dns(), [v4(LOCAL), v6(LOCAL)], **gateway))
+        lab, [world.port()], services if services is not None else web_and_dns(), local, **gateway))
     world.gateway.start().ready()
     return world
 

@@ -16,12 +16,13 @@ import subprocess
 
 from lab import servers, worlds
 from lab.hosts import wait_until
-from lab.topology import SERVERS, SERVICE, v4
+from lab.topology import LOCAL, LOCAL2, SERVERS, SERVICE, v4
 
 CHANGES, RELOAD_EACH = 10_000, 100
 # On net_af_packet the kernel drops what its ring cannot hold while the core waits for its CPU: not the tables' doing.
 PMDS = ("af_xdp",)
 SERVICES = 4
+LOCALS = (LOCAL, LOCAL2, 5, 6)  # a flow for each question, at up to 50,000 a second: ports rest for 5 s
 BASE = {"p1": 7100, "p2": 7200, "s1": 7300, "s2": 7400}
 CLIENT = """
 import json, select, signal, socket, sys, time
@@ -63,7 +64,7 @@ print(json.dumps({"answered": answered, "lost": lost, "wrong": wrong[:10]}))
 
 
 def setup(lab):
-    return worlds.one_armed(lab, services("a"), before=_servers)
+    return worlds.one_armed(lab, services("a"), before=_servers, local=[v4(number) for number in LOCALS])
 
 
 def _servers(world):
