@@ -16,6 +16,9 @@
 #define Z_FREE 3.0 /* standard deviations that are nothing to speak of */
 #define WILSON_Z 1.645 /* one-sided 95 % */
 #define FAILED_ALLOWED_DEFAULT 0.1 /* without an objective: one request in ten fails */
+#define TRICKLE_SHARE 0.0002 /* of requests that fail anywhere now and then */
+#define TRICKLE_FREE 2.0
+#define TRICKLE_MAX 2.5
 #define REACH_FREE 3.9 /* log odds of 2 %: less is not counted */
 
 /* Lower bound of a share of which `part` of `whole` were seen (Wilson, JASA 22, 1927). */
@@ -262,9 +265,9 @@ metric_update(struct gathering *g, struct risk_metric *s, const struct risk_inpu
 }
 
 static void
-shift_in(float window[RISK_WINDOW], double value)
+shift_in(float *window, unsigned length, double value)
 {
-	memmove(window + 1, window, (RISK_WINDOW - 1) * sizeof(*window));
+	memmove(window + 1, window, (length - 1) * sizeof(*window));
 	window[0] = (float)(value > 0 ? value : 0);
 }
 
@@ -301,16 +304,47 @@ beyond(const float part[RISK_WINDOW], const float whole[RISK_WINDOW], double all
 	return fmin(fmax(log2(most / allowed) + RISK_LEVEL_FREE, 0), HAZARD_FEATURE_MAX);
 }
 
+/* Standard deviations by which the failures of the last intervals exceed what their own past lets expect: the signed root
+ * of the deviance of a Poisson count. An outage of a moment is not meant: failures in three intervals at least. */
+static void
+trickle_update(struct risk_endpoint *e, const struct risk_facts *f, double allowed)
+{
+	double failed = 0, tried = 0, expected;
+	int i, intervals = 0, apart = 0;
+
+	shift_in(e->trickle_failed, RISK_TRICKLE, f->failed);
+	shift_in(e->trickle_tried, RISK_TRICKLE, f->tried);
+	for (i = 0; i < RISK_TRICKLE; i++) {
+		failed += (double)e->trickle_failed[i];
+		tried += (double)e->trickle_tried[i];
+		if (!(e->trickle_failed[i] > 0))
+			continue;
+		intervals++;
+		apart += i > 0 && !(e->trickle_failed[i - 1] > 0);
+	}
+	e->trickle = 0;
+	if (e->metric_count <= METRIC_errors)
+		return;
+	expected = fmax((double)e->metric[METRIC_errors].mean, TRICKLE_SHARE) * tried;
+	if (intervals < 3 || apart < 2 || !(failed > expected) || failed < tried * allowed / 5)
+		return;
+	e->trickle = fmin(sqrt(2 * (failed * log(failed / expected) - (failed - expected))) -
+					TRICKLE_FREE,
+			TRICKLE_MAX);
+	e->trickle = fmax(e->trickle, 0);
+}
+
 static void
 level_update(struct risk_endpoint *e, const struct risk_facts *f)
 {
 	double allowed = f->failed_allowed > 0 ? f->failed_allowed : FAILED_ALLOWED_DEFAULT;
 	double slow, failed;
 
-	shift_in(e->slow, f->slow);
-	shift_in(e->replies, f->replies);
-	shift_in(e->failed, f->failed);
-	shift_in(e->tried, f->tried);
+	shift_in(e->slow, RISK_WINDOW, f->slow);
+	shift_in(e->replies, RISK_WINDOW, f->replies);
+	shift_in(e->failed, RISK_WINDOW, f->failed);
+	shift_in(e->tried, RISK_WINDOW, f->tried);
+	trickle_update(e, f, allowed);
 	slow = beyond(e->slow, e->replies, f->slow_allowed);
 	failed = beyond(e->failed, e->tried, allowed);
 	e->level = fmax(slow, failed);
@@ -345,14 +379,14 @@ strangeness_take(struct risk_endpoint *e, const struct gathering *g)
 	for (k = 0; k < HAZARD_INTERVALS; k++) {
 		e->x.x[k][HAZARD_own] = g->own.first + g->own.second / 2;
 		e->x.x[k][HAZARD_peers] = g->peer.first;
-		e->x.x[k][HAZARD_near] = g->near.first;
+		e->x.x[k][HAZARD_near] = fmax(g->near.first, e->trickle);
 		e->x.x[k][HAZARD_full] = fmin(g->full.first, 1);
 		e->x.x[k][HAZARD_limit] = g->reach[0][k].first;
 		e->x.x[k][HAZARD_resource] = g->reach[1][k].first;
 	}
 	e->own_metric = g->own.metric;
 	e->peer_metric = g->peer.metric;
-	e->near_metric = g->near.metric;
+	e->near_metric = e->trickle > g->near.first ? METRIC_errors : g->near.metric;
 	e->full_metric = g->full.metric;
 	/* The metric whose limit is reached first is the one to name. */
 	for (k = HAZARD_INTERVALS; k-- > 0;) {

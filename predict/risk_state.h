@@ -10,6 +10,7 @@
 #define RISK_STATEMENT_S 5
 #define RISK_NEWEST 9 /* two periods of 4 s */
 #define RISK_WINDOW 5 /* intervals judged together where requests are few */
+#define RISK_TRICKLE 16 /* intervals in which single failures add up */
 #define RISK_LEVEL_FREE 2.0 /* octaves below the objective at which the level begins to count */
 
 /* One metric of an endpoint. Own past and peers on the metric's scale (metric_scale). */
@@ -43,6 +44,8 @@ struct risk_endpoint {
 	double phi;
 	float slow[RISK_WINDOW], replies[RISK_WINDOW]; /* of this interval and those before */
 	float failed[RISK_WINDOW], tried[RISK_WINDOW];
+	float trickle_failed[RISK_TRICKLE], trickle_tried[RISK_TRICKLE];
+	double trickle; /* how sure it is that failures come more often than they used to; 0 if not */
 	double level; /* octaves beyond a quarter of the objective, of the worse of slow and failed */
 	double level_share; /* the share itself over the allowed one, as counted */
 	uint16_t level_metric;

@@ -376,6 +376,34 @@ every_reason_is_given_and_said(void **state)
 	}
 }
 
+/* `failed` of a hundred requests fail in `intervals` seconds, every other one, after minutes without any failure. */
+static double
+risk_of_failures(int intervals, double failed)
+{
+	double most = 0;
+	int i;
+
+	teardown(NULL);
+	setup(NULL);
+	healthy_for(300);
+	for (i = 0; i < 2 * intervals; i++) {
+		healthy();
+		w.facts.failed = i % 2 ? 0 : failed;
+		w.value[METRIC_errors] = w.facts.failed / w.facts.tried;
+		observe();
+		most = fmax(most, w.risk.probability[1]);
+	}
+	return most;
+}
+
+static void
+single_failures_add_up_where_there_were_none(void **state)
+{
+	assert_true(risk_of_failures(1, 1) < 0.2);
+	assert_true(risk_of_failures(2, 1) < 0.2);
+	assert_true(risk_of_failures(5, 1) > 0.2);
+}
+
 static void
 reasons_are_in_the_order_of_their_weight(void **state)
 {
@@ -656,6 +684,7 @@ main(void)
 			TEST(one_slow_request_of_a_hundred_is_nothing),
 			TEST(a_restart_of_a_second_is_over_when_it_is_over),
 			TEST(every_reason_is_given_and_said),
+			TEST(single_failures_add_up_where_there_were_none),
 			TEST(reasons_are_in_the_order_of_their_weight),
 			TEST(a_text_that_does_not_fit_is_cut_and_counted),
 			TEST(nan_in_any_input_harms_nothing),
