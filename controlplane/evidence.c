@@ -11,6 +11,8 @@
 #define LATENCY_QUANTILE 0.9 /* whose multiple is slow, where no objective says what is */
 #define LATENCY_MARGIN \
 	0.1 /* so many more replies over that are worse: the past has a tenth over its quantile */
+#define SLOW_MIN_US \
+	5000 /* sooner is not slow, where no objective says so: a machine's own hiccups are as long */
 #define ERRORS_DEFAULT 0.01 /* expected of a primary without a past and without an objective */
 #define MARGIN_MIN 0.001 /* no test tells less apart */
 #define CHECK_AGAIN_S 60 /* old evidence on the primary must not hide a change */
@@ -26,7 +28,9 @@ leg_read_times(struct evidence_leg *leg, const struct collector *c, uint32_t eid
 	if (!leg->begun || leg->eid != eid)
 		leg->seen = now;
 	for (b = 0; b < HISTOGRAM_BUCKETS; b++)
-		delta[b] = now.count[b] - leg->seen.count[b];
+		/* Less than before: the id has a new owner. */
+		delta[b] = now.count[b] >= leg->seen.count[b] ? now.count[b] - leg->seen.count[b]
+							      : 0;
 	leg->begun = true;
 	leg->eid = eid;
 	leg->seen = now;
@@ -216,7 +220,8 @@ latency_reference(struct evidence *ev, const struct config_service *config)
 							  1 - o->quantile_permille / 1000.0),
 				fmax(config->policy.verify.errors, MARGIN_MIN)};
 	}
-	ev->slow_us = past ? (uint32_t)fmin(usual_us(ev) * config->policy.verify.latency_ratio,
+	ev->slow_us = past ? (uint32_t)fmin(fmax(usual_us(ev) * config->policy.verify.latency_ratio,
+							    SLOW_MIN_US),
 					     (double)UINT32_MAX)
 			   : 0;
 	return past ? (struct reference){past_over(ev, ev->slow_us), LATENCY_MARGIN}

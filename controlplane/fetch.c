@@ -184,7 +184,7 @@ body_take(char *data, size_t size, size_t count, void *arg)
 
 	curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (!f->file && status != HTTP_OK)
-		return size * count; /* a page that tells of an error */
+		return 0; /* a page that tells of an error, however long */
 	if (f->request.data(f->request.arg, data, size * count))
 		return size * count;
 	f->stopped = true;

@@ -42,9 +42,12 @@ struct steering {
 	bool changed;
 };
 
+/* One that was not checked yet is not known to be down. */
 static bool
 is_steered(const struct endpoint *e)
 {
+	if (e->health == HEALTH_UNKNOWN && e->config->check.kind != CHECK_NONE)
+		return false;
 	return e->weight > 0 && (e->shadow_count > 0 || e->shift > e->config->shift);
 }
 
@@ -229,7 +232,7 @@ is_healthy(const struct pair *p, const struct endpoint *e)
 }
 
 static void
-watch_packets(struct steering *s, const struct endpoint *e, struct pair *p)
+watch_packets(struct steering *s, const struct endpoint *e, struct pair *p, uint64_t now_ms)
 {
 	const struct endpoint *shadow = registry_standby_or_null(e);
 	const struct evidence_pair pair = {
@@ -242,6 +245,7 @@ watch_packets(struct steering *s, const struct endpoint *e, struct pair *p)
 
 	if (p->has_shadow != (shadow != NULL) || (shadow && shadow->eid != p->shadow_eid)) {
 		evidence_restart(&p->evidence, e->service->config);
+		policy_compare_anew(&p->policy, now_ms);
 		p->has_shadow = shadow != NULL;
 		p->shadow_eid = shadow ? shadow->eid : 0;
 	}
@@ -396,7 +400,7 @@ look(struct steering *s, struct endpoint *e, struct policy_bid *bid, uint64_t no
 	if (!p->told)
 		take_over(s, e, p, now_ms);
 	notice_hands(s, e, p);
-	watch_packets(s, e, p);
+	watch_packets(s, e, p, now_ms);
 	gather(s, e, p, now_ms);
 	bid->wants = policy_look(&p->policy, c, &p->input);
 	bid->migrating = policy_is_migrating(&p->policy);

@@ -67,7 +67,7 @@ retreat(const struct ladder_input *in, enum policy_rung fault)
 	/* Both suffer from the same thing, or one suspicion stands against another: moving helps nobody. */
 	if (in->primary_worse || in->rule || in->breached)
 		return result(WISH_STAY, RUNG_both_bad);
-	if (fault == RUNG_shadow_risk && in->hot)
+	if ((fault == RUNG_shadow_risk || fault == RUNG_shadow_suspect) && in->hot)
 		return result(WISH_STAY, RUNG_both_bad);
 	return result(WISH_BACK, fault);
 }

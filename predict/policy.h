@@ -118,6 +118,9 @@ void policy_approve(struct policy *p);
 /* Takes over a shift that was found at start: kept, compared anew, and led to an end from there. */
 void policy_adopt(struct policy *p, uint32_t shift, uint32_t base, uint64_t now_ms);
 
+/* Another shadow stands in: what is known of the last one says nothing, and the step's time begins again. */
+void policy_compare_anew(struct policy *p, uint64_t now_ms);
+
 /* Is it the primary that is compared now (in return), not the shadow? */
 bool policy_compares_primary(const struct policy *p);
 

@@ -93,6 +93,8 @@ static const struct {
 		{"risk, shadow suspect", HOT | SUSPECT, WISH_STAY, RUNG_shadow_suspect},
 		{"the shadow that serves is suspect", CARRYING | SUSPECT, WISH_BACK,
 				RUNG_shadow_suspect},
+		{"one suspicion against another", CARRYING | HOT | SUSPECT, WISH_STAY,
+				RUNG_both_bad},
 		{"copies say it is worse", HOT | WORSE, WISH_STAY, RUNG_shadow_worse},
 		{"the shadow that serves is worse", CARRYING | HOT | WORSE, WISH_BACK,
 				RUNG_shadow_worse},

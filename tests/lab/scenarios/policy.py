@@ -13,6 +13,7 @@ from lab.hosts import wait_until
 from lab.load import Load, by_server
 from lab.topology import SERVICE, v4
 
+PMDS, LCORES = ("af_xdp",), (1,)  # the policy knows of neither
 RATE = 200  # per second, of both primaries
 QUICK = {"prediction": False, "enter_n": 1, "enter_m": 1, "leave_n": 3, "leave_m": 3, "soak": "1s", "dwell": "2s",
          "deadline": "20s", "cooldown": "1s"}
