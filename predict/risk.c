@@ -169,11 +169,18 @@ reason_limit(const struct risk_endpoint *e, const struct risk_input *in, uint16_
 		struct risk_reason *r)
 {
 	const struct metric *m = &in->metric[i];
-	struct trend_limit limit = risk_trend_limit(&e->metric[i], m);
+	const struct risk_metric *s = &e->metric[i];
+	struct trend_limit limit = risk_trend_limit(s, m);
+	unsigned first = risk_first_scale(m, &s->trend);
 	struct trend_time t = {NAN, NAN, NAN};
+	struct onset_climb climb;
 
-	trend_time_to_limit(
-			&e->metric[i].trend, &limit, risk_first_scale(m, &e->metric[i].trend), &t);
+	/* By the one that says more. */
+	risk_onset(s, in, i, &climb);
+	if (climb.reach[1] > trend_reach(&s->trend, &limit, first, hazard_end_s[1]))
+		t = (struct trend_time){climb.median_s, climb.low_s, climb.high_s};
+	else
+		trend_time_to_limit(&s->trend, &limit, first, &t);
 	reason_init(r, RISK_LIMIT, i, t.median);
 	r->low = t.low;
 	r->high = t.high;

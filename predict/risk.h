@@ -14,7 +14,7 @@
 #include "hazard.h"
 #include "metric.h"
 
-#define RISK_VERSION 2 /* of what risk_model and risk_endpoint look like in memory */
+#define RISK_VERSION 3 /* of what risk_model and risk_endpoint look like in memory */
 #define RISK_HORIZONS 3
 #define RISK_REASONS_MAX 6
 static const uint32_t risk_horizon_s[RISK_HORIZONS] = {30, 60, 300};

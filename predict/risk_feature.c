@@ -16,9 +16,12 @@
 #define Z_FREE 3.0 /* standard deviations that are nothing to speak of */
 #define WILSON_Z 1.645 /* one-sided 95 % */
 #define FAILED_ALLOWED_DEFAULT 0.1 /* without an objective: one request in ten fails */
-#define TRICKLE_SHARE 0.0002 /* of requests that fail anywhere now and then */
+#define FAILED_ANYWHERE 0.0002 /* share of requests that fail now and then */
+#define LOST_ANYWHERE 0.0001 /* of segments that are lost */
+#define LOST_WORTH 0.0005
 #define TRICKLE_FREE 2.0
 #define TRICKLE_MAX 2.5
+#define TRICKLE_WORTH 5 /* of the allowed failures a fifth */
 #define REACH_FREE 3.9 /* log odds of 2 %: less is not counted */
 
 /* Lower bound of a share of which `part` of `whole` were seen (Wilson, JASA 22, 1927). */
@@ -61,6 +64,15 @@ counting_var(const struct metric *m, double mean, double count)
 	return fmax(mean, m->floor) / count;
 }
 
+/* Of a sample about its own past. */
+static double
+past_sd(const struct risk_metric *s, const struct metric *m, double value, double count)
+{
+	double sd = fmax(sqrt((double)s->var), floor_sd(m, value)) * (1 + YOUNG_SD / (s->seen + 1));
+
+	return sqrt(sd * sd + counting_var(m, (double)s->mean, count));
+}
+
 /* Two values that agree count at once, one alone only in part. */
 static void
 z_take(struct risk_metric *s, double z)
@@ -76,10 +88,9 @@ z_take(struct risk_metric *s, double z)
 static void
 past_update(struct risk_metric *s, const struct metric *m, double value, double count)
 {
-	double x = metric_scale(m, value), d = x - (double)s->mean, sd, rate;
+	double x = metric_scale(m, value), d = x - (double)s->mean, rate;
+	double sd = past_sd(s, m, value, count);
 
-	sd = fmax(sqrt((double)s->var), floor_sd(m, value)) * (1 + YOUNG_SD / (s->seen + 1));
-	sd = sqrt(sd * sd + counting_var(m, (double)s->mean, count));
 	z_take(s, s->seen >= SEEN_MIN ? d / sd * m->worse : 0);
 	rate = fmax(PAST_RATE, 1.0 / (s->seen + 1));
 	if (s->seen >= SEEN_MIN)
@@ -136,17 +147,35 @@ is_time(const struct metric *m)
 	return !m->scraped && !strcmp(m->unit, "us");
 }
 
+/* What the value was counted from. */
+static double
+count_of(const struct risk_input *in, uint16_t i)
+{
+	if (i == METRIC_loss)
+		return in->facts->replies * SEGMENTS_PER_REPLY;
+	return i == METRIC_errors ? in->facts->tried : in->facts->replies;
+}
+
+/* Times without a limit of their own are held against that of the replies. NAN if there is none. */
+static double
+limit_of(const struct risk_input *in, uint16_t i)
+{
+	double limit = in->metric[i].limit;
+
+	if (!(limit > 0) && is_time(&in->metric[i]))
+		limit = in->metric[METRIC_reply_p99].limit;
+	return limit > 0 ? limit : NAN;
+}
+
 /* How much of the way from its own past to its limit the metric has gone, on its scale: what is strange far below the
- * limit is no failure. NAN if there is no limit. Times without a limit of their own are held against that of the replies. */
+ * limit is no failure. NAN if there is no limit. */
 static double
 progress(const struct risk_metric *s, const struct risk_input *in, uint16_t i)
 {
 	const struct metric *m = &in->metric[i];
-	double limit = m->limit, now = (double)s->now, way;
+	double limit = limit_of(in, i), now = (double)s->now, way;
 
-	if (!(limit > 0) && is_time(m))
-		limit = in->metric[METRIC_reply_p99].limit;
-	if (!(limit > 0) || m->worse <= 0)
+	if (isnan(limit) || m->worse <= 0)
 		return NAN;
 	way = metric_scale(m, limit) - (double)s->mean;
 	if (!(way > 0))
@@ -196,19 +225,39 @@ risk_trend_limit(const struct risk_metric *s, const struct metric *m)
 			.sd = is_time(m) ? sqrt((double)s->var) : 0};
 }
 
+void
+risk_onset(const struct risk_metric *s, const struct risk_input *in, uint16_t i,
+		struct onset_climb *out)
+{
+	const struct metric *m = &in->metric[i];
+	struct onset_past past = {.mean = (double)s->mean,
+			.sd = past_sd(s, m, in->value[i], count_of(in, i)),
+			.limit = metric_scale(m, limit_of(in, i)),
+			.worse = m->worse};
+
+	if (s->seen < SEEN_MIN)
+		past.sd = NAN;
+	onset_look(&s->onset, &past, hazard_end_s, out);
+}
+
 /* P in each interval, given that it was survived up to then, as log odds beyond 2 %. */
 static void
-reach_take(struct gathering *g, const struct risk_metric *s, const struct metric *m, uint16_t i)
+reach_take(struct gathering *g, const struct risk_metric *s, const struct risk_input *in,
+		uint16_t i)
 {
+	const struct metric *m = &in->metric[i];
 	struct trend_limit limit = risk_trend_limit(s, m);
 	unsigned first = risk_first_scale(m, &s->trend);
+	struct onset_climb climb;
 	double before = 0, within, p;
 	unsigned k;
 
-	if (!isfinite(m->limit) || m->worse == 0)
+	if (m->worse == 0)
 		return;
+	risk_onset(s, in, i, &climb);
 	for (k = 0; k < HAZARD_INTERVALS; k++) {
 		within = fmax(before, trend_reach(&s->trend, &limit, first, hazard_end_s[k]));
+		within = fmax(within, climb.reach[k]);
 		p = before < 0.999 ? (within - before) / (1 - before) : within;
 		before = within;
 		if (p > 0.02)
@@ -235,15 +284,6 @@ strange_take(struct gathering *g, const struct risk_metric *s, const struct risk
 		best_take(&g->near, way * fmin((z - Z_FREE) / 2, 1), i);
 }
 
-/* What the value was counted from. */
-static double
-count_of(const struct risk_input *in, uint16_t i)
-{
-	if (i == METRIC_loss)
-		return in->facts->replies * SEGMENTS_PER_REPLY;
-	return i == METRIC_errors ? in->facts->tried : in->facts->replies;
-}
-
 static void
 metric_update(struct gathering *g, struct risk_metric *s, const struct risk_input *in, uint16_t i)
 {
@@ -259,7 +299,8 @@ metric_update(struct gathering *g, struct risk_metric *s, const struct risk_inpu
 		trend_update(&s->trend, isfinite(value) && s->seen >= RISK_NEWEST ? again(s) : NAN);
 	else
 		trend_update(&s->trend, metric_scale(m, value));
-	reach_take(g, s, m, i);
+	onset_update(&s->onset, metric_scale(m, value));
+	reach_take(g, s, in, i);
 	if (m->scraped && m->limit > 0 && m->worse > 0 && s->seen > 2)
 		best_take(&g->full, (value / m->limit - 0.8) * 5, i);
 }
@@ -304,39 +345,71 @@ beyond(const float part[RISK_WINDOW], const float whole[RISK_WINDOW], double all
 	return fmin(fmax(log2(most / allowed) + RISK_LEVEL_FREE, 0), HAZARD_FEATURE_MAX);
 }
 
-/* Standard deviations by which the failures of the last intervals exceed what their own past lets expect: the signed root
- * of the deviance of a Poisson count. An outage of a moment is not meant: failures in three intervals at least. */
-static void
-trickle_update(struct risk_endpoint *e, const struct risk_facts *f, double allowed)
+/* The share that is usual: what left the window, over some ten minutes, and half a failure at `share`, which is usual
+ * anywhere. */
+static double
+usual_of(const struct risk_trickle *t, double share)
 {
-	double failed = 0, tried = 0, expected;
-	int i, intervals = 0, apart = 0;
+	return ((double)t->past_part + 0.5) / ((double)t->past_whole + 0.5 / share);
+}
 
-	shift_in(e->trickle_failed, RISK_TRICKLE, f->failed);
-	shift_in(e->trickle_tried, RISK_TRICKLE, f->tried);
+/* Standard deviations by which what failed in the window exceeds what is usual: the signed root of the deviance of a
+ * Poisson count. An outage of a moment is not meant: three intervals at least, with a pause between. Shares under `least`
+ * are not worth it. */
+static double
+trickle_sd(const struct risk_trickle *t, double usual, double least)
+{
+	double part = 0, whole = 0, expected;
+	int i, intervals = 0, groups = 0;
+
 	for (i = 0; i < RISK_TRICKLE; i++) {
-		failed += (double)e->trickle_failed[i];
-		tried += (double)e->trickle_tried[i];
-		if (!(e->trickle_failed[i] > 0))
+		part += (double)t->part[i];
+		whole += (double)t->whole[i];
+		if (!(t->part[i] > 0))
 			continue;
 		intervals++;
-		apart += i > 0 && !(e->trickle_failed[i - 1] > 0);
+		groups += i == 0 || !(t->part[i - 1] > 0);
 	}
-	e->trickle = 0;
-	if (e->metric_count <= METRIC_errors)
-		return;
-	expected = fmax((double)e->metric[METRIC_errors].mean, TRICKLE_SHARE) * tried;
-	if (intervals < 3 || apart < 2 || !(failed > expected) || failed < tried * allowed / 5)
-		return;
-	e->trickle = fmin(sqrt(2 * (failed * log(failed / expected) - (failed - expected))) -
-					TRICKLE_FREE,
-			TRICKLE_MAX);
-	e->trickle = fmax(e->trickle, 0);
+	expected = usual * whole;
+	if (intervals < 3 || groups < 2 || !(part > expected) || part < whole * least)
+		return 0;
+	return sqrt(2 * (part * log(part / expected) - (part - expected)));
 }
 
 static void
-level_update(struct risk_endpoint *e, const struct risk_facts *f)
+trickle_shift(struct risk_trickle *t, double part, double whole)
 {
+	t->past_part += t->part[RISK_TRICKLE - 1] - t->past_part * (float)PAST_RATE;
+	t->past_whole += t->whole[RISK_TRICKLE - 1] - t->past_whole * (float)PAST_RATE;
+	shift_in(t->part, RISK_TRICKLE, part);
+	shift_in(t->whole, RISK_TRICKLE, whole);
+}
+
+static double
+trickle_take(struct risk_trickle *t, double share, double least)
+{
+	double sd = trickle_sd(t, usual_of(t, share), least);
+
+	return fmin(fmax(sd - TRICKLE_FREE, 0), TRICKLE_MAX);
+}
+
+static void
+trickle_update(struct risk_endpoint *e, const struct risk_input *in, double allowed)
+{
+	double segments = count_of(in, METRIC_loss), failing, losing;
+
+	trickle_shift(&e->failures, in->facts->failed, in->facts->tried);
+	trickle_shift(&e->losses, in->value[METRIC_loss] * segments, segments);
+	failing = trickle_take(&e->failures, FAILED_ANYWHERE, allowed / TRICKLE_WORTH);
+	losing = trickle_take(&e->losses, LOST_ANYWHERE, LOST_WORTH);
+	e->trickle = fmax(failing, losing);
+	e->trickle_metric = losing > failing ? METRIC_loss : METRIC_errors;
+}
+
+static void
+level_update(struct risk_endpoint *e, const struct risk_input *in)
+{
+	const struct risk_facts *f = in->facts;
 	double allowed = f->failed_allowed > 0 ? f->failed_allowed : FAILED_ALLOWED_DEFAULT;
 	double slow, failed;
 
@@ -344,7 +417,8 @@ level_update(struct risk_endpoint *e, const struct risk_facts *f)
 	shift_in(e->replies, RISK_WINDOW, f->replies);
 	shift_in(e->failed, RISK_WINDOW, f->failed);
 	shift_in(e->tried, RISK_WINDOW, f->tried);
-	trickle_update(e, f, allowed);
+	if (e->metric_count >= METRIC_PASSIVE_COUNT)
+		trickle_update(e, in, allowed);
 	slow = beyond(e->slow, e->replies, f->slow_allowed);
 	failed = beyond(e->failed, e->tried, allowed);
 	e->level = fmax(slow, failed);
@@ -386,7 +460,7 @@ strangeness_take(struct risk_endpoint *e, const struct gathering *g)
 	}
 	e->own_metric = g->own.metric;
 	e->peer_metric = g->peer.metric;
-	e->near_metric = e->trickle > g->near.first ? METRIC_errors : g->near.metric;
+	e->near_metric = e->trickle > g->near.first ? e->trickle_metric : g->near.metric;
 	e->full_metric = g->full.metric;
 	/* The metric whose limit is reached first is the one to name. */
 	for (k = HAZARD_INTERVALS; k-- > 0;) {
@@ -422,7 +496,7 @@ risk_feature_update(struct risk_endpoint *e, const struct risk_input *in)
 					.requests = f->requests,
 					.replies = f->replies,
 					.waiting = f->waiting});
-	level_update(e, f);
+	level_update(e, in);
 	strangeness_take(e, &g);
 	facts_take(e, f);
 	bound(&e->x);

@@ -2,6 +2,7 @@
 /* What the parts of the risk model share: risk_feature.c, risk_outcome.c, risk.c. Nobody else includes it. */
 #pragma once
 
+#include "onset.h"
 #include "risk.h"
 #include "silence.h"
 #include "trend.h"
@@ -10,12 +11,13 @@
 #define RISK_STATEMENT_S 5
 #define RISK_NEWEST 9 /* two periods of 4 s */
 #define RISK_WINDOW 5 /* intervals judged together where requests are few */
-#define RISK_TRICKLE 16 /* intervals in which single failures add up */
+#define RISK_TRICKLE 16 /* intervals in which single failures and losses add up */
 #define RISK_LEVEL_FREE 2.0 /* octaves below the objective at which the level begins to count */
 
 /* One metric of an endpoint. Own past and peers on the metric's scale (metric_scale). */
 struct risk_metric {
 	struct trend trend;
+	struct onset onset;
 	float mean, var; /* of its own past, over some 10 minutes, outliers clipped */
 	float now; /* the last two or three values */
 	float newest[RISK_NEWEST]; /* a ring */
@@ -24,6 +26,12 @@ struct risk_metric {
 	float peer_mean; /* usual distance to the peers' median */
 	float peer; /* distance beyond that, over some 3 s; > 0 is worse */
 	uint32_t seen, peers_seen;
+};
+
+/* What failed, and of how much, in this interval and those before. */
+struct risk_trickle {
+	float part[RISK_TRICKLE], whole[RISK_TRICKLE];
+	float past_part, past_whole; /* of what came before them, fading */
 };
 
 /* What was said at a time, until its outcomes are known. */
@@ -44,12 +52,13 @@ struct risk_endpoint {
 	double phi;
 	float slow[RISK_WINDOW], replies[RISK_WINDOW]; /* of this interval and those before */
 	float failed[RISK_WINDOW], tried[RISK_WINDOW];
-	float trickle_failed[RISK_TRICKLE], trickle_tried[RISK_TRICKLE];
-	double trickle; /* how sure it is that failures come more often than they used to; 0 if not */
+	struct risk_trickle failures, losses;
+	double trickle; /* how sure it is that one of them comes more often than it used to; 0 if not */
 	double level; /* octaves beyond a quarter of the objective, of the worse of slow and failed */
 	double level_share; /* the share itself over the allowed one, as counted */
 	uint16_t level_metric;
-	uint16_t own_metric, peer_metric, limit_metric, resource_metric, near_metric, full_metric;
+	uint16_t trickle_metric, own_metric, peer_metric, limit_metric, resource_metric,
+			near_metric, full_metric;
 	uint32_t bad_s, good_s; /* consecutive intervals beyond and within the objective */
 	bool failing, observed, alarmed;
 	uint64_t alarm_ms; /* since when the 60 s probability is at or above the threshold */
@@ -67,6 +76,10 @@ void risk_feature_update(struct risk_endpoint *e, const struct risk_input *in);
 unsigned risk_first_scale(const struct metric *m, const struct trend *t);
 
 struct trend_limit risk_trend_limit(const struct risk_metric *s, const struct metric *m);
+
+/* What has just begun to climb, towards the metric's limit. */
+void risk_onset(const struct risk_metric *s, const struct risk_input *in, uint16_t i,
+		struct onset_climb *out);
 
 /* risk_outcome.c: is it failing now; what that says of earlier statements. Then, once the risk is known: a new one. */
 void risk_outcome_update(

@@ -396,6 +396,51 @@ risk_of_failures(int intervals, double failed)
 	return most;
 }
 
+/* Two of some 400 segments lost in the seconds with an x, after a past without losses: by what factor the risk is higher. */
+static double
+risk_after_losses(const char *when)
+{
+	double before;
+
+	healthy_for(120);
+	before = w.risk.probability[0];
+	for (; *when; when++) {
+		healthy();
+		w.value[METRIC_loss] = *when == 'x' ? 2.0 / 400 : 0;
+		observe();
+	}
+	return w.risk.probability[0] / before;
+}
+
+static void
+single_losses_add_up_where_there_were_none(void **state)
+{
+	assert_true(risk_after_losses("x...x..x.x") > 3);
+}
+
+static void
+losses_of_one_moment_do_not_add_up(void **state)
+{
+	assert_true(risk_after_losses("xxx.......") < 1.5);
+}
+
+static void
+a_resource_that_has_just_begun_to_climb_is_seen(void **state)
+{
+	int i;
+
+	healthy_for(120);
+	for (i = 1; i <= 8; i++) {
+		healthy();
+		w.value[MEMORY] += 0.02 * i;
+		observe();
+	}
+	/* It reaches its limit in 22 s. */
+	assert_true(w.risk.probability[0] > 0.5);
+	assert_non_null(reason_or_null(RISK_LIMIT));
+	assert_int_equal(reason_or_null(RISK_LIMIT)->metric, MEMORY);
+}
+
 static void
 single_failures_add_up_where_there_were_none(void **state)
 {
@@ -685,6 +730,9 @@ main(void)
 			TEST(a_restart_of_a_second_is_over_when_it_is_over),
 			TEST(every_reason_is_given_and_said),
 			TEST(single_failures_add_up_where_there_were_none),
+			TEST(single_losses_add_up_where_there_were_none),
+			TEST(losses_of_one_moment_do_not_add_up),
+			TEST(a_resource_that_has_just_begun_to_climb_is_seen),
 			TEST(reasons_are_in_the_order_of_their_weight),
 			TEST(a_text_that_does_not_fit_is_cut_and_counted),
 			TEST(nan_in_any_input_harms_nothing),
