@@ -53,6 +53,14 @@ shadow_fault(const struct ladder_input *in)
 	return RUNG_calm;
 }
 
+/* Would its traffic be better off with the primary? What the shadow may come to stands against what the primary had come
+ * to: that it does well without its traffic is no proof, until it did so for long, and never when the load is the reason. */
+static bool
+is_way_out(const struct ladder_input *in)
+{
+	return !in->hot && (!in->relieved || (in->cool && !in->crowded));
+}
+
 /* The shadow is not fit and has traffic. */
 static struct ladder_result
 retreat(const struct ladder_input *in, enum policy_rung fault)
@@ -67,7 +75,9 @@ retreat(const struct ladder_input *in, enum policy_rung fault)
 	/* Both suffer from the same thing, or one suspicion stands against another: moving helps nobody. */
 	if (in->primary_worse || in->rule || in->breached)
 		return result(WISH_STAY, RUNG_both_bad);
-	if ((fault == RUNG_shadow_risk || fault == RUNG_shadow_suspect) && in->hot)
+	if (fault == RUNG_shadow_risk && !is_way_out(in))
+		return result(WISH_STAY, RUNG_both_bad);
+	if (fault == RUNG_shadow_suspect && in->hot)
 		return result(WISH_STAY, RUNG_both_bad);
 	return result(WISH_BACK, fault);
 }

@@ -68,6 +68,8 @@ struct ladder_input {
 	double risk;
 	bool primary_worse; /* than in its healthy past */
 	bool load_coming;
+	bool relieved; /* of more than a canary of its traffic: what it does now says little of how it would do with it */
+	bool crowded; /* the load is unusual: it would be too much for one */
 	/* Its shadow. */
 	bool shadow, shadow_up, shadow_suspect, shadow_rule;
 	double shadow_risk;

@@ -340,7 +340,7 @@ run_copies(struct turn *t, struct ladder_result r)
 static bool
 is_relieved(const struct turn *t)
 {
-	return t->p->shift - t->p->base > POLICY_CANARY_MAX &&
+	return t->p->in.relieved &&
 			t->in->now_ms - t->p->step_since_ms < stretched(t->p, t->c->dwell_ms);
 }
 
@@ -601,6 +601,8 @@ look_pair(struct policy *p, const struct policy_config *c, const struct policy_i
 	l->primary_up = in->primary_up;
 	l->primary_worse = in->primary_verdict == SEQUENTIAL_WORSE;
 	l->load_coming = in->load_coming;
+	l->relieved = p->shift > p->base + POLICY_CANARY_MAX;
+	l->crowded = policy_load_is_unusual(&p->load);
 	l->shadow = in->shadow;
 	l->shadow_up = in->shadow_up;
 	l->shadow_suspect = in->shadow_suspect;
@@ -629,9 +631,9 @@ policy_look(struct policy *p, const struct policy_config *c, const struct policy
 	forgive(p, c, in->now_ms);
 	look_rules(p, c, in);
 	look_risk(p, c, in);
-	look_pair(p, c, in);
 	policy_load_update(&p->load, in->requests,
 			at_home(p) && !p->in.hot && !p->in.breached && in->primary_up);
+	look_pair(p, c, in);
 	return at_home(p) && !p->in.held && ladder_primary_is_bad(&p->in);
 }
 

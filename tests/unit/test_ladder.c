@@ -35,6 +35,8 @@ enum change {
 	NOT_COOL = 1 << 21,
 	FACTS_ONLY = 1 << 22,
 	WORSE_NOW = 1 << 23,
+	RELIEVED = 1 << 24,
+	CROWDED = 1 << 25,
 };
 
 static struct ladder_input
@@ -57,6 +59,8 @@ input_of(unsigned change, struct policy_config *c)
 			.risk = change & HOT ? 0.8 : 0.01,
 			.primary_worse = change & PRIMARY_WORSE,
 			.load_coming = change & LOAD,
+			.relieved = change & RELIEVED,
+			.crowded = change & CROWDED,
 			.shadow = !(change & NO_SHADOW),
 			.shadow_up = !(change & SHADOW_DOWN),
 			.shadow_suspect = change & SUSPECT,
@@ -111,6 +115,14 @@ static const struct {
 		{"both at risk under way", CARRYING | HOT | SHADOW_RISK, WISH_STAY, RUNG_both_bad},
 		{"the shadow that serves is at risk", CARRYING | SHADOW_RISK, WISH_BACK,
 				RUNG_shadow_risk},
+		{"it is at risk, and the primary was long well with less",
+				CARRYING | SHADOW_RISK | RELIEVED, WISH_BACK, RUNG_shadow_risk},
+		{"it is at risk, and the primary is well because it has less",
+				CARRYING | SHADOW_RISK | RELIEVED | NOT_COOL, WISH_STAY,
+				RUNG_both_bad},
+		{"it is at risk of a load that is too much for one",
+				CARRYING | SHADOW_RISK | RELIEVED | CROWDED, WISH_STAY,
+				RUNG_both_bad},
 		{"no forecasts, so that the shadow's risk is none",
 				BREACHED | SHADOW_RISK | FACTS_ONLY, WISH_AWAY, RUNG_objective},
 		{"too small", HOT | SMALL, WISH_STAY, RUNG_shadow_small},

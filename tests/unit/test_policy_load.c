@@ -134,6 +134,21 @@ an_unusual_load_is_shared(void **state)
 	assert_int_equal(x.p.shift, 0);
 }
 
+/* Four times the load makes the risk of both come and go: whoever takes back what he gave is overloaded at once. */
+static void
+a_shadow_at_risk_gives_nothing_back_in_a_crowd(void **state)
+{
+	struct pair x = overloaded();
+	int s;
+
+	for (s = 0; s < 60; s++) {
+		x.in.risk = x.in.risk_soon = s % 20 < 5 ? 0.9 : 0.1;
+		x.in.shadow_risk = s % 17 < 5 ? 0.9 : 0.1;
+		fixture_tick(&x.p, &x.c, &x.in);
+		assert_int_equal(x.p.shift, POLICY_SHARE_ONE / 2);
+	}
+}
+
 static void
 a_primary_that_fails_with_half_its_load_gives_all(void **state)
 {
@@ -163,6 +178,7 @@ main(void)
 			cmocka_unit_test(only_a_load_that_grows_fast_is_unusual),
 			cmocka_unit_test(a_load_that_stays_becomes_usual),
 			cmocka_unit_test(an_unusual_load_is_shared),
+			cmocka_unit_test(a_shadow_at_risk_gives_nothing_back_in_a_crowd),
 			cmocka_unit_test(a_primary_that_fails_with_half_its_load_gives_all),
 			cmocka_unit_test(a_dead_primary_gives_all_whatever_the_load),
 	};
