@@ -14,6 +14,7 @@ static const char *const kind_name[RISK_REASON_KINDS] = {
 		[RISK_PEERS] = "peers",
 		[RISK_LIMIT] = "limit",
 		[RISK_LEVEL] = "level",
+		[RISK_TRICKLE] = "trickle",
 		[RISK_SILENCE] = "silence",
 		[RISK_HEALTH] = "health",
 		[RISK_LOAD] = "load",

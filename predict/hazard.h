@@ -15,22 +15,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HAZARD_VERSION 1
+#define HAZARD_VERSION 2
 #define HAZARD_INTERVALS 3
 static const uint16_t hazard_end_s[HAZARD_INTERVALS] = {30, 60, 300};
 
 /* X(name, text): each 0 when nothing speaks for failing, HAZARD_FEATURE_MAX at most. */
-#define HAZARD_FEATURE_LIST(X)                                                               \
-	X(own, "strange against its own past: robust standard deviations beyond 3")          \
-	X(peers, "worse than its peers: log ratio beyond what is usual between them")        \
-	X(limit, "log odds that a packet metric reaches the objective's limit, beyond 2%")   \
-	X(resource, "the same of a scraped metric: memory, CPU, pools")                      \
-	X(level, "octaves by which slow or failed requests exceed a quarter of the allowed") \
-	X(near, "how much of the way from its past to its limit a packet metric has gone")   \
-	X(full, "a scraped metric's level between 80% of its limit (0) and 100% (1)")        \
-	X(silence, "phi of the silence of the endpoint while requests wait, beyond 1")       \
-	X(health, "a check fails, or new flows are kept away from it")                       \
-	X(load, "load expected within the interval beyond 80% of the capacity, in tenths")   \
+#define HAZARD_FEATURE_LIST(X)                                                                  \
+	X(own, "strange against its own past: robust standard deviations beyond 3")             \
+	X(peers, "worse than its peers: log ratio beyond what is usual between them")           \
+	X(limit, "log odds that a packet metric reaches the objective's limit, beyond 2%")      \
+	X(resource, "the same of a scraped metric: memory, CPU, pools")                         \
+	X(level, "octaves by which slow or failed requests exceed a quarter of the allowed")    \
+	X(near, "how much of the way from its past to its limit a packet metric has gone")      \
+	X(trickle,                                                                              \
+			"single failures or losses, more than used to be: standard deviations " \
+			"beyond 2")                                                             \
+	X(full, "a scraped metric's level between 80% of its limit (0) and 100% (1)")           \
+	X(silence, "phi of the silence of the endpoint while requests wait, beyond 1")          \
+	X(health, "a check fails, or new flows are kept away from it")                          \
+	X(load, "load expected within the interval beyond 80% of the capacity, in tenths")      \
 	X(outside, "severity of an outside factor of its zone")
 
 enum hazard_feature {

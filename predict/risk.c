@@ -213,6 +213,11 @@ reason_of(const struct risk_endpoint *e, const struct risk_input *in, enum hazar
 		reason_init(r, RISK_LEVEL, e->near_metric,
 				in->value[e->near_metric] / in->metric[e->near_metric].limit);
 		return;
+	case HAZARD_trickle:
+		reason_init(r, RISK_TRICKLE, e->trickle_metric,
+				trickle_count(e->trickle_metric == METRIC_loss ? &e->losses
+									       : &e->failures));
+		return;
 	case HAZARD_full:
 		reason_init(r, RISK_LEVEL, e->full_metric,
 				in->value[e->full_metric] / in->metric[e->full_metric].limit);

@@ -26,6 +26,7 @@ enum risk_reason_kind {
 	RISK_PEERS, /* and against the other endpoints of its service; value: ratio */
 	RISK_LIMIT, /* it reaches its limit; value: seconds, with an 80 % interval */
 	RISK_LEVEL, /* it is at or beyond its limit; value: the level's share of the limit */
+	RISK_TRICKLE, /* single failures or losses add up; value: how many */
 	RISK_SILENCE, /* no reply for longer than usual; value: phi (accrual) */
 	RISK_HEALTH, /* checks fail or the endpoint is suspect */
 	RISK_LOAD, /* load forecast against capacity; value: share of capacity */

@@ -17,11 +17,10 @@
 #define WILSON_Z 1.645 /* one-sided 95 % */
 #define FAILED_ALLOWED_DEFAULT 0.1 /* without an objective: one request in ten fails */
 #define FAILED_ANYWHERE 0.0002 /* share of requests that fail now and then */
+#define FAILED_WORTH 10 /* of the allowed failures: less is not worth it */
 #define LOST_ANYWHERE 0.0001 /* of segments that are lost */
 #define LOST_WORTH 0.0005
-#define TRICKLE_FREE 2.0
-#define TRICKLE_MAX 2.5
-#define TRICKLE_WORTH 5 /* of the allowed failures a fifth */
+#define TRICKLE_FREE 2.0 /* standard deviations that are nothing to speak of */
 #define REACH_FREE 3.9 /* log odds of 2 %: less is not counted */
 
 /* Lower bound of a share of which `part` of `whole` were seen (Wilson, JASA 22, 1927). */
@@ -345,64 +344,17 @@ beyond(const float part[RISK_WINDOW], const float whole[RISK_WINDOW], double all
 	return fmin(fmax(log2(most / allowed) + RISK_LEVEL_FREE, 0), HAZARD_FEATURE_MAX);
 }
 
-/* The share that is usual: what left the window, over some ten minutes, and half a failure at `share`, which is usual
- * anywhere. */
-static double
-usual_of(const struct risk_trickle *t, double share)
-{
-	return ((double)t->past_part + 0.5) / ((double)t->past_whole + 0.5 / share);
-}
-
-/* Standard deviations by which what failed in the window exceeds what is usual: the signed root of the deviance of a
- * Poisson count. An outage of a moment is not meant: three intervals at least, with a pause between. Shares under `least`
- * are not worth it. */
-static double
-trickle_sd(const struct risk_trickle *t, double usual, double least)
-{
-	double part = 0, whole = 0, expected;
-	int i, intervals = 0, groups = 0;
-
-	for (i = 0; i < RISK_TRICKLE; i++) {
-		part += (double)t->part[i];
-		whole += (double)t->whole[i];
-		if (!(t->part[i] > 0))
-			continue;
-		intervals++;
-		groups += i == 0 || !(t->part[i - 1] > 0);
-	}
-	expected = usual * whole;
-	if (intervals < 3 || groups < 2 || !(part > expected) || part < whole * least)
-		return 0;
-	return sqrt(2 * (part * log(part / expected) - (part - expected)));
-}
-
+/* Failures of which each may be chance, together. */
 static void
-trickle_shift(struct risk_trickle *t, double part, double whole)
-{
-	t->past_part += t->part[RISK_TRICKLE - 1] - t->past_part * (float)PAST_RATE;
-	t->past_whole += t->whole[RISK_TRICKLE - 1] - t->past_whole * (float)PAST_RATE;
-	shift_in(t->part, RISK_TRICKLE, part);
-	shift_in(t->whole, RISK_TRICKLE, whole);
-}
-
-static double
-trickle_take(struct risk_trickle *t, double share, double least)
-{
-	double sd = trickle_sd(t, usual_of(t, share), least);
-
-	return fmin(fmax(sd - TRICKLE_FREE, 0), TRICKLE_MAX);
-}
-
-static void
-trickle_update(struct risk_endpoint *e, const struct risk_input *in, double allowed)
+trickle_take(struct risk_endpoint *e, const struct risk_input *in, double allowed)
 {
 	double segments = count_of(in, METRIC_loss), failing, losing;
 
-	trickle_shift(&e->failures, in->facts->failed, in->facts->tried);
-	trickle_shift(&e->losses, in->value[METRIC_loss] * segments, segments);
-	failing = trickle_take(&e->failures, FAILED_ANYWHERE, allowed / TRICKLE_WORTH);
-	losing = trickle_take(&e->losses, LOST_ANYWHERE, LOST_WORTH);
-	e->trickle = fmax(failing, losing);
+	trickle_update(&e->failures, in->facts->failed, in->facts->tried);
+	trickle_update(&e->losses, in->value[METRIC_loss] * segments, segments);
+	failing = trickle_sd(&e->failures, FAILED_ANYWHERE, allowed / FAILED_WORTH);
+	losing = trickle_sd(&e->losses, LOST_ANYWHERE, LOST_WORTH);
+	e->trickle = fmax(failing, losing) - TRICKLE_FREE;
 	e->trickle_metric = losing > failing ? METRIC_loss : METRIC_errors;
 }
 
@@ -418,7 +370,7 @@ level_update(struct risk_endpoint *e, const struct risk_input *in)
 	shift_in(e->failed, RISK_WINDOW, f->failed);
 	shift_in(e->tried, RISK_WINDOW, f->tried);
 	if (e->metric_count >= METRIC_PASSIVE_COUNT)
-		trickle_update(e, in, allowed);
+		trickle_take(e, in, allowed);
 	slow = beyond(e->slow, e->replies, f->slow_allowed);
 	failed = beyond(e->failed, e->tried, allowed);
 	e->level = fmax(slow, failed);
@@ -437,6 +389,7 @@ facts_take(struct risk_endpoint *e, const struct risk_facts *f)
 
 	for (k = 0; k < HAZARD_INTERVALS; k++) {
 		e->x.x[k][HAZARD_level] = e->level;
+		e->x.x[k][HAZARD_trickle] = e->trickle;
 		e->x.x[k][HAZARD_silence] = fmax(e->phi - 1, 0);
 		e->x.x[k][HAZARD_health] = (f->suspect ? 0.5 : 0) +
 				(f->checks_failing > 0 ? fmin(f->checks_failing, 1) : 0);
@@ -453,14 +406,14 @@ strangeness_take(struct risk_endpoint *e, const struct gathering *g)
 	for (k = 0; k < HAZARD_INTERVALS; k++) {
 		e->x.x[k][HAZARD_own] = g->own.first + g->own.second / 2;
 		e->x.x[k][HAZARD_peers] = g->peer.first;
-		e->x.x[k][HAZARD_near] = fmax(g->near.first, e->trickle);
+		e->x.x[k][HAZARD_near] = g->near.first;
 		e->x.x[k][HAZARD_full] = fmin(g->full.first, 1);
 		e->x.x[k][HAZARD_limit] = g->reach[0][k].first;
 		e->x.x[k][HAZARD_resource] = g->reach[1][k].first;
 	}
 	e->own_metric = g->own.metric;
 	e->peer_metric = g->peer.metric;
-	e->near_metric = e->trickle > g->near.first ? e->trickle_metric : g->near.metric;
+	e->near_metric = g->near.metric;
 	e->full_metric = g->full.metric;
 	/* The metric whose limit is reached first is the one to name. */
 	for (k = HAZARD_INTERVALS; k-- > 0;) {

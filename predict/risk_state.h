@@ -6,12 +6,12 @@
 #include "risk.h"
 #include "silence.h"
 #include "trend.h"
+#include "trickle.h"
 
 #define RISK_PENDING 64 /* statements whose outcome is open: one every 5 s for 300 s */
 #define RISK_STATEMENT_S 5
 #define RISK_NEWEST 9 /* two periods of 4 s */
 #define RISK_WINDOW 5 /* intervals judged together where requests are few */
-#define RISK_TRICKLE 16 /* intervals in which single failures and losses add up */
 #define RISK_LEVEL_FREE 2.0 /* octaves below the objective at which the level begins to count */
 
 /* One metric of an endpoint. Own past and peers on the metric's scale (metric_scale). */
@@ -26,12 +26,6 @@ struct risk_metric {
 	float peer_mean; /* usual distance to the peers' median */
 	float peer; /* distance beyond that, over some 3 s; > 0 is worse */
 	uint32_t seen, peers_seen;
-};
-
-/* What failed, and of how much, in this interval and those before. */
-struct risk_trickle {
-	float part[RISK_TRICKLE], whole[RISK_TRICKLE];
-	float past_part, past_whole; /* of what came before them, fading */
 };
 
 /* What was said at a time, until its outcomes are known. */
@@ -52,8 +46,8 @@ struct risk_endpoint {
 	double phi;
 	float slow[RISK_WINDOW], replies[RISK_WINDOW]; /* of this interval and those before */
 	float failed[RISK_WINDOW], tried[RISK_WINDOW];
-	struct risk_trickle failures, losses;
-	double trickle; /* how sure it is that one of them comes more often than it used to; 0 if not */
+	struct trickle failures, losses;
+	double trickle; /* standard deviations by which one of them comes more often than it used to, beyond 2 */
 	double level; /* octaves beyond a quarter of the objective, of the worse of slow and failed */
 	double level_share; /* the share itself over the allowed one, as counted */
 	uint16_t level_metric;

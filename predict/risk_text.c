@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "risk.h"
+#include "trickle.h"
 
 /* For people: "reply_p99" is "reply time (p99)". */
 static const char *
@@ -79,6 +80,10 @@ risk_reason_text(const struct risk_reason *r, const struct metric *m, char *out,
 		return limit_text(r, metric_words(m), out, size);
 	case RISK_LEVEL:
 		return level_text(r, m, out, size);
+	case RISK_TRICKLE:
+		return snprintf(out, size, "%s add up: %.0f in %d s, where there were fewer",
+				m && !strcmp(m->name, "loss") ? "losses" : "single failures",
+				r->value, TRICKLE_SPAN);
 	case RISK_SILENCE:
 		return snprintf(out, size, "no reply though requests wait (phi %.1f)", r->value);
 	case RISK_HEALTH:
