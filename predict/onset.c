@@ -4,7 +4,12 @@
 #include <math.h>
 #include <stdbool.h>
 
-#define SAMPLES_MIN 8
+#define LAG 16 /* samples until one belongs to the past: else a climb would hide in it */
+#define PAST_RATE (1.0 / 600)
+#define PAST_MIN 10
+#define YOUNG_SD 6.0 /* a standard deviation of n samples is taken 6 / n wider */
+#define CLIP_SD 3.0
+#define CLIP_FROM 10
 #define SEEN_MIN 3 /* samples of a climb: fewer may be a jump on its way */
 #define AGE_MAX (2 * ONSET_SPAN) /* a climb may have begun before the oldest sample */
 #define RAISED 2.0 /* standard deviations by which the newest three exceed the past at least */
@@ -19,9 +24,33 @@
 #define LASTS_POWER 0.5
 #define WEIGHT_MIN 1e-6 /* of the heaviest: less is not asked */
 
+static double
+past_sd(const struct onset *o, double sd_min)
+{
+	return fmax(sqrt((double)o->var), sd_min) * (1 + YOUNG_SD / (o->known + 1));
+}
+
+/* Clipped, so that what is strange does not become the past at once. */
+static void
+learn(struct onset *o, double x)
+{
+	double d = x - (double)o->mean, bound = CLIP_SD * past_sd(o, 0);
+	double rate = fmax(PAST_RATE, 1.0 / (o->known + 1));
+
+	if (o->known >= CLIP_FROM)
+		d = fmin(fmax(d, -bound), bound);
+	o->mean += (float)(rate * d);
+	o->var = (float)((1 - rate) * ((double)o->var + rate * d * d));
+	o->known++;
+}
+
 void
 onset_update(struct onset *o, double value)
 {
+	double old = (double)o->value[(o->seen + ONSET_SPAN - LAG) % ONSET_SPAN];
+
+	if (o->seen >= LAG && !isnan(old))
+		learn(o, old);
 	o->value[o->seen % ONSET_SPAN] = isfinite(value) && fabs(value) < 1e30 ? (float)value : NAN;
 	o->seen++;
 }
@@ -48,17 +77,19 @@ struct weighing {
 };
 
 static void
-look(struct weighing *w, const struct onset *o, const struct onset_past *past)
+look(struct weighing *w, const struct onset *o, const struct onset_limit *l)
 {
+	double mean = (double)o->mean, sd = past_sd(o, l->sd_min);
 	unsigned i;
+
+	sd = sqrt(sd * sd + fmax(l->more_var, 0));
 
 	w->length = o->seen < ONSET_SPAN ? o->seen : ONSET_SPAN;
 	w->count = 0;
 	w->all = 0;
-	w->distance = (past->limit - past->mean) * past->worse / past->sd;
+	w->distance = (l->limit - mean) * l->worse / sd;
 	for (i = 0; i < w->length; i++) {
-		w->y[i] = ((double)o->value[(o->seen - 1 - i) % ONSET_SPAN] - past->mean) *
-				past->worse / past->sd;
+		w->y[i] = ((double)o->value[(o->seen - 1 - i) % ONSET_SPAN] - mean) * l->worse / sd;
 		if (isnan(w->y[i]))
 			continue;
 		w->count++;
@@ -266,18 +297,17 @@ average(const struct weighing *w, const struct weights *l, const uint16_t second
 }
 
 void
-onset_look(const struct onset *o, const struct onset_past *past,
+onset_look(const struct onset *o, const struct onset_limit *limit,
 		const uint16_t seconds[ONSET_HORIZONS], struct onset_climb *out)
 {
 	struct weighing w;
 	struct weights l;
 
 	*out = (struct onset_climb){.median_s = NAN, .low_s = NAN, .high_s = NAN};
-	if (!(past->sd > 0))
+	if (!(limit->sd_min > 0) || o->known < PAST_MIN)
 		return;
-	look(&w, o, past);
-	if (w.count < SAMPLES_MIN || !(w.distance > 0) || !isfinite(w.distance * w.all) ||
-			!is_raised(&w))
+	look(&w, o, limit);
+	if (!(w.distance > 0) || !isfinite(w.distance * w.all) || !is_raised(&w))
 		return;
 	sums_fill(&w);
 	noise_find(&w);

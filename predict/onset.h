@@ -17,20 +17,21 @@
 #define ONSET_SPAN 24 /* samples; what climbs longer is trend.h's */
 #define ONSET_HORIZONS 3
 
-/* A ring, NAN where a sample is missing. */
 struct onset {
-	float value[ONSET_SPAN];
-	uint32_t seen;
+	float value[ONSET_SPAN]; /* a ring, NAN where a sample is missing */
+	float mean, var; /* of the past: some ten minutes, but for the newest ONSET_LAG samples */
+	uint32_t seen, known; /* samples; of the past */
 };
 
 /* A sample a second after the last; NAN is a gap. All zero is the beginning. */
 void onset_update(struct onset *o, double value);
 
-/* The metric's own past, on the scale of the samples, and where it fails. */
-struct onset_past {
-	double mean, sd; /* sd > 0 */
+/* Where the metric fails, on the scale of the samples, and what is known of its noise besides its past. */
+struct onset_limit {
 	double limit;
 	int worse; /* +1: the limit is above, -1: below */
+	double sd_min; /* > 0: smaller changes never matter */
+	double more_var; /* on top of the past's, such as that of counting; 0: none */
 };
 
 /* What the samples say of a climb. */
@@ -41,6 +42,6 @@ struct onset_climb {
 			high_s; /* until then, if it goes on: with its 80 % interval; NAN without a climb */
 };
 
-/* All reaches are 0 with fewer than 8 samples, and at or beyond the limit (then it is no forecast). */
-void onset_look(const struct onset *o, const struct onset_past *past,
+/* All reaches are 0 with a past of fewer than 10 samples, and at or beyond the limit (then it is no forecast). */
+void onset_look(const struct onset *o, const struct onset_limit *limit,
 		const uint16_t seconds[ONSET_HORIZONS], struct onset_climb *out);

@@ -63,15 +63,6 @@ counting_var(const struct metric *m, double mean, double count)
 	return fmax(mean, m->floor) / count;
 }
 
-/* Of a sample about its own past. */
-static double
-past_sd(const struct risk_metric *s, const struct metric *m, double value, double count)
-{
-	double sd = fmax(sqrt((double)s->var), floor_sd(m, value)) * (1 + YOUNG_SD / (s->seen + 1));
-
-	return sqrt(sd * sd + counting_var(m, (double)s->mean, count));
-}
-
 /* Two values that agree count at once, one alone only in part. */
 static void
 z_take(struct risk_metric *s, double z)
@@ -87,9 +78,10 @@ z_take(struct risk_metric *s, double z)
 static void
 past_update(struct risk_metric *s, const struct metric *m, double value, double count)
 {
-	double x = metric_scale(m, value), d = x - (double)s->mean, rate;
-	double sd = past_sd(s, m, value, count);
+	double x = metric_scale(m, value), d = x - (double)s->mean, sd, rate;
 
+	sd = fmax(sqrt((double)s->var), floor_sd(m, value)) * (1 + YOUNG_SD / (s->seen + 1));
+	sd = sqrt(sd * sd + counting_var(m, (double)s->mean, count));
 	z_take(s, s->seen >= SEEN_MIN ? d / sd * m->worse : 0);
 	rate = fmax(PAST_RATE, 1.0 / (s->seen + 1));
 	if (s->seen >= SEEN_MIN)
@@ -229,14 +221,12 @@ risk_onset(const struct risk_metric *s, const struct risk_input *in, uint16_t i,
 		struct onset_climb *out)
 {
 	const struct metric *m = &in->metric[i];
-	struct onset_past past = {.mean = (double)s->mean,
-			.sd = past_sd(s, m, in->value[i], count_of(in, i)),
-			.limit = metric_scale(m, limit_of(in, i)),
-			.worse = m->worse};
+	struct onset_limit limit = {.limit = metric_scale(m, limit_of(in, i)),
+			.worse = m->worse,
+			.sd_min = floor_sd(m, in->value[i]),
+			.more_var = counting_var(m, (double)s->mean, count_of(in, i))};
 
-	if (s->seen < SEEN_MIN)
-		past.sd = NAN;
-	onset_look(&s->onset, &past, hazard_end_s, out);
+	onset_look(&s->onset, &limit, hazard_end_s, out);
 }
 
 /* P in each interval, given that it was survived up to then, as log odds beyond 2 %. */

@@ -14,15 +14,16 @@
 #define RUNS 200
 
 static const uint16_t horizon[ONSET_HORIZONS] = {30, 60, 300};
-static const struct onset_past past = {.mean = 10, .sd = 1, .limit = 60, .worse = 1};
+#define PAST 10.0
+static const struct onset_limit above_60 = {.limit = 60, .worse = 1, .sd_min = 0.1};
 
 /* P within 60 s after the newest sample. */
 static double
-said(const struct onset *o, const struct onset_past *p)
+said(const struct onset *o, const struct onset_limit *limit)
 {
 	struct onset_climb c;
 
-	onset_look(o, p, horizon, &c);
+	onset_look(o, limit, horizon, &c);
 	assert_true(c.reach[0] >= 0 && c.reach[0] <= c.reach[1]);
 	assert_true(c.reach[1] <= c.reach[2] && c.reach[2] <= 1);
 	assert_true(isnan(c.median_s) || (c.low_s <= c.median_s && c.median_s <= c.high_s));
@@ -48,10 +49,10 @@ mean_said(double slope, double jump, int age)
 		struct series_random r = {.state = 1000u + (uint64_t)run};
 
 		o = (struct onset){0};
-		feed(&o, &r, past.mean, 40);
+		feed(&o, &r, PAST, 60);
 		for (i = 1; i <= age; i++)
-			feed(&o, &r, past.mean + jump + slope * i, 1);
-		sum += said(&o, &past);
+			feed(&o, &r, PAST + jump + slope * i, 1);
+		sum += said(&o, &above_60);
 	}
 	return sum / RUNS;
 }
@@ -77,10 +78,10 @@ the_time_of_the_limit_is_within_its_interval(void **state)
 		struct series_random r = {.state = 2000u + (uint64_t)run};
 		struct onset o = {0};
 
-		feed(&o, &r, past.mean, 40);
+		feed(&o, &r, PAST, 60);
 		for (i = 1; i <= 10; i++)
-			feed(&o, &r, past.mean + 2 * i, 1);
-		onset_look(&o, &past, horizon, &c);
+			feed(&o, &r, PAST + 2 * i, 1);
+		onset_look(&o, &above_60, horizon, &c);
 		inside += c.low_s <= 15 && 15 <= c.high_s; /* (60 - 30) / 2 */
 	}
 	/* An 80 % interval, careful by the tempering. */
@@ -116,8 +117,8 @@ noise_alone_hardly_ever_says_anything(void **state)
 	int i, high = 0;
 
 	for (i = 0; i < 20000; i++) {
-		feed(&o, &r, past.mean, 1);
-		high += said(&o, &past) > 0.1;
+		feed(&o, &r, PAST, 1);
+		high += said(&o, &above_60) > 0.1;
 	}
 	assert_true(high <= 2);
 }
@@ -129,23 +130,23 @@ one_spike_says_nothing(void **state)
 	struct onset o = {0};
 	int i;
 
-	feed(&o, &r, past.mean, 30);
-	onset_update(&o, past.mean + 30);
+	feed(&o, &r, PAST, 60);
+	onset_update(&o, PAST + 30);
 	for (i = 0; i < 20; i++) {
-		assert_true(said(&o, &past) < 0.05);
-		feed(&o, &r, past.mean, 1);
+		assert_true(said(&o, &above_60) < 0.05);
+		feed(&o, &r, PAST, 1);
 	}
 }
 
 static void
 a_limit_below_is_reached_by_falling(void **state)
 {
-	struct onset_past below = {.mean = 50, .sd = 1, .limit = 0, .worse = -1};
+	struct onset_limit below = {.limit = 0, .worse = -1, .sd_min = 0.1};
 	struct series_random r = {.state = 9};
 	struct onset o = {0};
 	int i;
 
-	feed(&o, &r, 50, 30);
+	feed(&o, &r, 50, 60);
 	for (i = 1; i <= 12; i++)
 		feed(&o, &r, 50 - 2 * i, 1);
 	assert_true(said(&o, &below) > 0.3);
@@ -161,24 +162,23 @@ missing_samples_are_seconds_too(void **state)
 	struct onset o = {0};
 	int i;
 
-	feed(&o, &r, past.mean, 30);
+	feed(&o, &r, PAST, 60);
 	for (i = 1; i <= 14; i++)
-		onset_update(&o, i % 3 ? past.mean + 2 * i + series_gauss(&r) : NAN);
-	assert_true(said(&o, &past) > 0.4);
+		onset_update(&o, i % 3 ? PAST + 2 * i + series_gauss(&r) : NAN);
+	assert_true(said(&o, &above_60) > 0.4);
 }
 
 static void
 nonsense_says_nothing(void **state)
 {
 	static const double odd[] = {NAN, INFINITY, -INFINITY, 1e301, -1e301};
-	static const struct onset_past pasts[] = {
-			{.mean = NAN, .sd = 1, .limit = 60, .worse = 1},
-			{.mean = 10, .sd = NAN, .limit = 60, .worse = 1},
-			{.mean = 10, .sd = 0, .limit = 60, .worse = 1},
-			{.mean = 10, .sd = 1, .limit = NAN, .worse = 1},
-			{.mean = 10, .sd = 1, .limit = INFINITY, .worse = 1},
-			{.mean = 10, .sd = 1, .limit = 5, .worse = 1},
-			{.mean = 10, .sd = 1e-300, .limit = 60, .worse = 1},
+	static const struct onset_limit limits[] = {
+			{.limit = 60, .worse = 1, .sd_min = NAN},
+			{.limit = 60, .worse = 1, .sd_min = 0},
+			{.limit = 60, .worse = 1, .sd_min = 0.1, .more_var = NAN},
+			{.limit = NAN, .worse = 1, .sd_min = 0.1},
+			{.limit = INFINITY, .worse = 1, .sd_min = 0.1},
+			{.limit = 5, .worse = 1, .sd_min = 0.1},
 	};
 	struct series_random r = {.state = 11};
 	struct onset o = {0};
@@ -186,14 +186,12 @@ nonsense_says_nothing(void **state)
 
 	for (i = 0; i < 5 * ONSET_SPAN; i++)
 		onset_update(&o, odd[i % 5]);
-	assert_true(said(&o, &past) == 0);
-	feed(&o, &r, past.mean, 30);
+	assert_true(said(&o, &above_60) == 0);
+	feed(&o, &r, PAST, 60);
 	for (i = 1; i <= 12; i++)
-		feed(&o, &r, past.mean + 2.0 * (double)i, 1);
-	for (i = 0; i < sizeof(pasts) / sizeof(pasts[0]); i++)
-		assert_true(said(&o, &pasts[i]) >= 0);
-	for (i = 0; i < 5; i++)
-		assert_true(said(&o, &pasts[i]) == 0);
+		feed(&o, &r, PAST + 2.0 * (double)i, 1);
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		assert_true(said(&o, &limits[i]) == 0 || i == 2);
 }
 
 int
