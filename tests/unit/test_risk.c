@@ -676,24 +676,25 @@ now_ms(void)
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-/* The best of some: what others do on the machine is not the subject. */
-static void
-a_thousand_endpoints_take_a_fraction_of_a_second(void **state)
-{
-	enum {
-		ENDPOINTS = 1000,
-		METRICS = 10,
-		TICKS = 40
-	};
-	struct risk_endpoint *e[ENDPOINTS];
-	double best = INFINITY, begun;
-	int i, tick;
+enum {
+	ENDPOINTS = 1000,
+	METRICS = 10,
+	TICKS = 40
+};
 
-	for (i = 0; i < ENDPOINTS; i++)
-		e[i] = risk_endpoint_create(metric, METRICS);
-	for (tick = 0; tick < TICKS; tick++) {
+/* The best of some ticks: what others do on the machine is not the subject. All metrics climb by the factor each tick. */
+static double
+best_tick_ms(struct risk_endpoint *e[ENDPOINTS], int ticks, double growth)
+{
+	double best = INFINITY, begun, climb = 1;
+	int i;
+
+	for (; ticks > 0; ticks--) {
 		w.ms += 1000;
 		healthy();
+		climb *= growth;
+		for (i = 0; i < METRICS; i++)
+			w.value[i] = w.value[i] * climb + (climb - 1) / 1e4;
 		begun = now_ms();
 		for (i = 0; i < ENDPOINTS; i++)
 			risk_observe(&w.model, e[i],
@@ -706,9 +707,24 @@ a_thousand_endpoints_take_a_fraction_of_a_second(void **state)
 					&w.risk);
 		best = fmin(best, now_ms() - begun);
 	}
-	printf("# %.2f ms a tick, %.1f MB\n", best,
+	return best;
+}
+
+static void
+a_thousand_endpoints_take_a_fraction_of_a_second(void **state)
+{
+	struct risk_endpoint *e[ENDPOINTS];
+	double calm, storm;
+	int i;
+
+	for (i = 0; i < ENDPOINTS; i++)
+		e[i] = risk_endpoint_create(metric, METRICS);
+	calm = best_tick_ms(e, TICKS, 1);
+	best_tick_ms(e, 5, 1.05);
+	storm = best_tick_ms(e, 10, 1.05);
+	printf("# %.2f ms a tick, %.2f when all climb, %.1f MB\n", calm, storm,
 			(double)ENDPOINTS * (double)risk_endpoint_size(METRICS) / 1e6);
-	assert_true(best < MUST_MS);
+	assert_true(calm < MUST_MS && storm < MUST_MS);
 	assert_true(ENDPOINTS * risk_endpoint_size(METRICS) < MUST_BYTES);
 	for (i = 0; i < ENDPOINTS; i++)
 		risk_endpoint_free(e[i]);
