@@ -176,7 +176,7 @@ reason_limit(const struct risk_endpoint *e, const struct risk_input *in, uint16_
 	struct onset_climb climb;
 
 	/* By the one that says more. */
-	risk_onset(s, in, i, &climb);
+	risk_onset(e, in, i, &climb);
 	if (climb.reach[1] > trend_reach(&s->trend, &limit, first, hazard_end_s[1]))
 		t = (struct trend_time){climb.median_s, climb.low_s, climb.high_s};
 	else

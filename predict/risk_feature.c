@@ -216,12 +216,26 @@ risk_trend_limit(const struct risk_metric *s, const struct metric *m)
 			.sd = is_time(m) ? sqrt((double)s->var) : 0};
 }
 
+/* Where it fails, on its scale. When all replies take longer, the slowest are at the objective first: the median has as
+ * far to go as they have. */
+static double
+onset_limit(const struct risk_endpoint *e, const struct risk_input *in, uint16_t i)
+{
+	const struct onset *slowest = &e->metric[METRIC_reply_p99].onset;
+	double limit = metric_scale(&in->metric[i], limit_of(in, i));
+
+	if (i != METRIC_reply_p50)
+		return limit;
+	return limit - fmax((double)slowest->mean - (double)e->metric[i].onset.mean, 0);
+}
+
 void
-risk_onset(const struct risk_metric *s, const struct risk_input *in, uint16_t i,
+risk_onset(const struct risk_endpoint *e, const struct risk_input *in, uint16_t i,
 		struct onset_climb *out)
 {
+	const struct risk_metric *s = &e->metric[i];
 	const struct metric *m = &in->metric[i];
-	struct onset_limit limit = {.limit = metric_scale(m, limit_of(in, i)),
+	struct onset_limit limit = {.limit = onset_limit(e, in, i),
 			.worse = m->worse,
 			.sd_min = floor_sd(m, in->value[i]),
 			.more_var = counting_var(m, (double)s->mean, count_of(in, i))};
@@ -231,9 +245,10 @@ risk_onset(const struct risk_metric *s, const struct risk_input *in, uint16_t i,
 
 /* P in each interval, given that it was survived up to then, as log odds beyond 2 %. */
 static void
-reach_take(struct gathering *g, const struct risk_metric *s, const struct risk_input *in,
+reach_take(struct gathering *g, const struct risk_endpoint *e, const struct risk_input *in,
 		uint16_t i)
 {
+	const struct risk_metric *s = &e->metric[i];
 	const struct metric *m = &in->metric[i];
 	struct trend_limit limit = risk_trend_limit(s, m);
 	unsigned first = risk_first_scale(m, &s->trend);
@@ -243,7 +258,7 @@ reach_take(struct gathering *g, const struct risk_metric *s, const struct risk_i
 
 	if (m->worse == 0)
 		return;
-	risk_onset(s, in, i, &climb);
+	risk_onset(e, in, i, &climb);
 	for (k = 0; k < HAZARD_INTERVALS; k++) {
 		within = fmax(before, trend_reach(&s->trend, &limit, first, hazard_end_s[k]));
 		within = fmax(within, climb.reach[k]);
@@ -274,8 +289,9 @@ strange_take(struct gathering *g, const struct risk_metric *s, const struct risk
 }
 
 static void
-metric_update(struct gathering *g, struct risk_metric *s, const struct risk_input *in, uint16_t i)
+metric_update(struct gathering *g, struct risk_endpoint *e, const struct risk_input *in, uint16_t i)
 {
+	struct risk_metric *s = &e->metric[i];
 	const struct metric *m = &in->metric[i];
 	double value = in->value[i];
 
@@ -289,7 +305,7 @@ metric_update(struct gathering *g, struct risk_metric *s, const struct risk_inpu
 	else
 		trend_update(&s->trend, metric_scale(m, value));
 	onset_update(&s->onset, metric_scale(m, value));
-	reach_take(g, s, in, i);
+	reach_take(g, e, in, i);
 	if (m->scraped && m->limit > 0 && m->worse > 0 && s->seen > 2)
 		best_take(&g->full, (value / m->limit - 0.8) * 5, i);
 }
@@ -433,7 +449,7 @@ risk_feature_update(struct risk_endpoint *e, const struct risk_input *in)
 	uint16_t i;
 
 	for (i = 0; i < e->metric_count; i++)
-		metric_update(&g, &e->metric[i], in, i);
+		metric_update(&g, e, in, i);
 	e->phi = silence_update(&e->silence,
 			&(struct silence_sample){.seconds = f->seconds,
 					.requests = f->requests,

@@ -72,7 +72,7 @@ unsigned risk_first_scale(const struct metric *m, const struct trend *t);
 struct trend_limit risk_trend_limit(const struct risk_metric *s, const struct metric *m);
 
 /* What has just begun to climb, towards the metric's limit. */
-void risk_onset(const struct risk_metric *s, const struct risk_input *in, uint16_t i,
+void risk_onset(const struct risk_endpoint *e, const struct risk_input *in, uint16_t i,
 		struct onset_climb *out);
 
 /* risk_outcome.c: is it failing now; what that says of earlier statements. Then, once the risk is known: a new one. */
