@@ -10,6 +10,7 @@
 #define SEEN_MIN 20 /* samples before the past says anything */
 #define YOUNG_SD 6.0 /* a standard deviation of n samples is taken 6 / n wider */
 #define Z_MAX 20.0
+#define RECENT 5 /* a period of 4 s, and one */
 #define STEADY_S 4 /* of growth without a break */
 #define SEGMENTS_PER_REPLY 4
 #define CLIP_SD 3.0
@@ -114,22 +115,20 @@ peer_update(struct risk_metric *s, const struct metric *m, double value, double 
 }
 
 /* The second highest of the newest values: one alone is an outlier; two are what a server that stalls now and then has
- * come to. */
+ * come to. But no more than the highest of the last RECENT: what has gone back is not held on to. */
 static double
 again(const struct risk_metric *s)
 {
-	float first = s->newest[0], second = -1;
+	float first = -1, second = -1, recent = -1, x;
 	unsigned i;
 
-	for (i = 1; i < RISK_NEWEST && i < s->seen; i++) {
-		if (s->newest[i] > first) {
-			second = first;
-			first = s->newest[i];
-		} else {
-			second = fmaxf(second, s->newest[i]);
-		}
+	for (i = 0; i < RISK_NEWEST && i < s->seen; i++) {
+		x = s->newest[(s->seen - i) % RISK_NEWEST];
+		recent = i < RECENT ? fmaxf(recent, x) : recent;
+		second = fmaxf(second, fminf(first, x));
+		first = fmaxf(first, x);
 	}
-	return (double)fmaxf(second, 0);
+	return (double)fmaxf(fminf(second, recent), 0);
 }
 
 static bool
