@@ -11,6 +11,7 @@
 #define CLIP_SD 3.0
 #define CLIP_FROM 10
 #define SEEN_MIN 3 /* samples of a climb: fewer may be a jump on its way */
+#define BEFORE_JUMP 3 /* samples of the past that are seen before one */
 #define AGE_MAX (2 * ONSET_SPAN) /* a climb may have begun before the oldest sample */
 #define RAISED 2.0 /* standard deviations by which the newest three exceed the past at least */
 #define PRIOR_CLIMB 1e-3 /* against 1 for nothing; of all ages together */
@@ -275,25 +276,27 @@ times_find(const struct weighing *w, const struct weights *l, struct onset_climb
 
 static void
 average(const struct weighing *w, const struct weights *l, const uint16_t seconds[ONSET_HORIZONS],
-		double reach[ONSET_HORIZONS])
+		struct onset_climb *out)
 {
 	double whole = exp(-l->most), weight;
 	struct change c;
 	unsigned age, k;
 
 	for (age = 1; age <= AGE_MAX; age++) {
-		if (age <= ONSET_SPAN)
-			whole += exp(l->jump[age] - l->most);
+		weight = age <= ONSET_SPAN ? exp(l->jump[age] - l->most) : 0;
+		whole += weight;
+		out->jumped += age + BEFORE_JUMP <= w->length ? weight : 0;
 		weight = exp(l->climb[age] - l->most);
 		if (!(weight > WEIGHT_MIN))
 			continue;
 		whole += weight;
 		c = climb_of(w, age);
 		for (k = 0; k < ONSET_HORIZONS; k++)
-			reach[k] += weight * reaches(&c, w->distance, age, seconds[k]);
+			out->reach[k] += weight * reaches(&c, w->distance, age, seconds[k]);
 	}
 	for (k = 0; k < ONSET_HORIZONS; k++)
-		reach[k] /= whole;
+		out->reach[k] /= whole;
+	out->jumped /= whole;
 }
 
 void
@@ -312,6 +315,6 @@ onset_look(const struct onset *o, const struct onset_limit *limit,
 	sums_fill(&w);
 	noise_find(&w);
 	weights_find(&w, &l);
-	average(&w, &l, seconds, out->reach);
+	average(&w, &l, seconds, out);
 	times_find(&w, &l, out);
 }

@@ -36,10 +36,11 @@ struct onset_limit {
 
 /* What the samples say of a climb. */
 struct onset_climb {
-	double reach[ONSET_HORIZONS]; /* P(the limit is reached within each of `seconds`), rising: that it climbs,
-		times that it goes on until then */
-	double median_s, low_s,
-			high_s; /* until then, if it goes on: with its 80 % interval; NAN without a climb */
+	/* P(the limit is reached within each of `seconds`), rising: that it climbs, times that it goes on until then. */
+	double reach[ONSET_HORIZONS];
+	double jumped; /* P(it jumped to where it is within the span, instead) */
+	/* Seconds until the limit, if it goes on: with the 80 % interval; NAN without a climb. */
+	double median_s, low_s, high_s;
 };
 
 /* All reaches are 0 with a past of fewer than 10 samples, and at or beyond the limit (then it is no forecast). */

@@ -252,15 +252,17 @@ reach_take(struct gathering *g, const struct risk_endpoint *e, const struct risk
 	struct trend_limit limit = risk_trend_limit(s, m);
 	unsigned first = risk_first_scale(m, &s->trend);
 	struct onset_climb climb;
-	double before = 0, within, p;
+	double before = 0, within, trust, p;
 	unsigned k;
 
 	if (m->worse == 0)
 		return;
 	risk_onset(e, in, i, &climb);
+	/* A jump looks like a trend when smoothed. Times are smoothed otherwise, and jump all the time. */
+	trust = m->scraped ? 1 - climb.jumped : 1;
 	for (k = 0; k < HAZARD_INTERVALS; k++) {
-		within = fmax(before, trend_reach(&s->trend, &limit, first, hazard_end_s[k]));
-		within = fmax(within, climb.reach[k]);
+		within = trust * trend_reach(&s->trend, &limit, first, hazard_end_s[k]);
+		within = fmax(before, fmax(within, climb.reach[k]));
 		p = before < 0.999 ? (within - before) / (1 - before) : within;
 		before = within;
 		if (p > 0.02)

@@ -274,11 +274,14 @@ a_breach_is_seen_in_its_first_second_and_sure_in_its_second(void **state)
 static void
 one_slow_request_of_a_hundred_is_nothing(void **state)
 {
+	double before;
+
 	healthy_for(60);
+	before = w.risk.probability[1];
 	healthy();
 	w.facts.slow = 1;
 	observe();
-	assert_true(w.risk.probability[1] < 0.05);
+	assert_true(w.risk.probability[1] < 1.2 * before);
 	assert_null(reason_or_null(RISK_LEVEL));
 }
 
@@ -615,7 +618,7 @@ the_risk_fades_slowly_when_nobody_looks(void **state)
 		w.facts.observed = false;
 		observe();
 	}
-	assert_true(w.risk.probability[1] < 0.05);
+	assert_true(w.risk.probability[1] < 0.1); /* what is said of an endpoint without any sign */
 }
 
 static void
