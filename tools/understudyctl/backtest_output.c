@@ -34,6 +34,15 @@ create_folders(const char *path)
 	return rc;
 }
 
+/* A device, a pipe or a link must stay what it is: a rename would put a file in its place. */
+static bool
+is_special(const char *path)
+{
+	struct stat st;
+
+	return !lstat(path, &st) && !S_ISREG(st.st_mode);
+}
+
 int
 backtest_output_open(struct backtest_output *o, const char *path, struct backtest_error *error)
 {
@@ -43,11 +52,11 @@ backtest_output_open(struct backtest_output *o, const char *path, struct backtes
 	if (number)
 		return failed(error, path, number);
 	o->path = strdup(path);
-	if (!o->path || asprintf(&o->temporary, "%s.part", path) < 0) {
+	if (!o->path || (!is_special(path) && asprintf(&o->temporary, "%s.part", path) < 0)) {
 		free(o->path);
 		return failed(error, path, ENOMEM);
 	}
-	o->file = fopen(o->temporary, "w");
+	o->file = fopen(o->temporary ? o->temporary : path, "w");
 	if (o->file)
 		return 0;
 	number = errno;
@@ -80,9 +89,9 @@ backtest_output_close(struct backtest_output *o, bool keep, struct backtest_erro
 	errno = 0;
 	if ((ferror(o->file) | fclose(o->file)) && keep)
 		number = errno ? errno : EIO;
-	if (keep && !number && rename(o->temporary, o->path))
+	if (keep && !number && o->temporary && rename(o->temporary, o->path))
 		number = errno;
-	if (!keep || number)
+	if (o->temporary && (!keep || number))
 		unlink(o->temporary);
 	if (number)
 		failed(error, o->path, number);

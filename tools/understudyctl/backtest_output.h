@@ -7,10 +7,11 @@
 
 #include "backtest_table.h"
 
-/* A file that appears under its name only when whole: written beside it, then renamed. */
+/* A file that appears under its name only when whole: written beside it, then renamed. What is there and is no plain
+ * file (a device, a pipe, a link) is written to as it is. */
 struct backtest_output {
 	FILE *file;
-	char *path, *temporary;
+	char *path, *temporary; /* temporary: NULL for what is no plain file */
 };
 
 /* Creates the folders above it. 0 or -errno with text in `error`. */
