@@ -80,6 +80,41 @@ numbers_between_blanks_need_no_header(void **state)
 }
 
 static void
+a_header_tells_how_cells_are_separated(void **state)
+{
+	static const char *const texts[] = {"t,two words\n1,2.5\n", "t;two words\r\n1;2.5\r\n",
+			"t\ttwo words\n1\t2.5\n", "\xef\xbb\xbft,two words\n1,2.5\n",
+			"\"t\";\"two words\"\n1;2.5\n"};
+	struct backtest_table *t;
+	size_t i, first, second;
+	double out;
+
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (read_text(texts[i], &t))
+			fail_msg("\"%s\": %s", texts[i], error.text);
+		assert_int_equal(backtest_table_find(t, "t", &first, &error), 0);
+		assert_int_equal(backtest_table_find(t, "two words", &second, &error), 0);
+		assert_int_equal(backtest_table_numbers(t, second, &out, &error), 0);
+		assert_float_equal(out, 2.5, 0);
+		backtest_table_free(t);
+	}
+}
+
+static void
+words_between_blanks_are_a_header(void **state)
+{
+	struct backtest_table *t;
+	size_t column;
+
+	assert_int_equal(read_text(" unit  cycle heat\nA 1 2.5 \nA 2 3\n", &t), 0);
+	assert_int_equal(backtest_table_rows(t), 2);
+	assert_int_equal(backtest_table_find(t, "heat", &column, &error), 0);
+	assert_string_equal(backtest_table_text(t, 1, column), "3");
+	assert_string_equal(backtest_table_text(t, 0, 0), "A");
+	backtest_table_free(t);
+}
+
+static void
 twenty_six_columns_are_named_as_cmapss_names_them(void **state)
 {
 	struct backtest_table *t;
@@ -200,6 +235,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(a_csv_has_named_columns_and_text),
 			cmocka_unit_test(numbers_between_blanks_need_no_header),
+			cmocka_unit_test(a_header_tells_how_cells_are_separated),
+			cmocka_unit_test(words_between_blanks_are_a_header),
 			cmocka_unit_test(twenty_six_columns_are_named_as_cmapss_names_them),
 			cmocka_unit_test(what_is_missing_is_nan_and_infinity_stays),
 			cmocka_unit_test(an_error_names_file_line_and_column),

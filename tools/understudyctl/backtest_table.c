@@ -13,6 +13,7 @@
 
 #define CMAPSS_COLUMNS 26
 #define BLANKS " \t\r\n"
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 /* Cells in one list, row by row, the header first; a cell is the offset of its text, which ends with 0. */
 struct backtest_table {
@@ -151,7 +152,7 @@ take_spaced_line(struct reading *r, char *line)
 	char *copy, *at, *save = NULL;
 	size_t columns = 0;
 
-	if (!r->t->lines) {
+	if (!r->t->lines && is_numbers(line)) {
 		copy = strdup(line);
 		for (at = copy ? strtok_r(copy, BLANKS, &save) : NULL; at;
 				at = strtok_r(NULL, BLANKS, &save))
@@ -165,20 +166,61 @@ take_spaced_line(struct reading *r, char *line)
 	take_row('\n', r);
 }
 
+/* What separates the cells of a first line: of several candidates the comma. 0: none of them. */
+static char
+separator_of(const char *line)
+{
+	static const char candidates[] = ",;\t";
+	const char *c;
+
+	for (c = candidates; *c; c++)
+		if (strchr(line, *c))
+			return *c;
+	return 0;
+}
+
+/* Numbers between blanks, or a header of words between blanks: no single column is asked for with this layout. */
+static enum backtest_layout
+layout_of(const char *line)
+{
+	const char *word = line + strspn(line, BLANKS);
+
+	word += strcspn(word, BLANKS);
+	word += strspn(word, BLANKS);
+	return is_numbers(line) || (!separator_of(line) && !strchr(line, '"') && *word)
+			? BACKTEST_SPACES
+			: BACKTEST_CSV;
+}
+
+/* Spreadsheets put it before the first name. */
+static ssize_t
+drop_byte_order_mark(char *line, ssize_t length)
+{
+	size_t mark = sizeof(BYTE_ORDER_MARK) - 1;
+
+	if (strncmp(line, BYTE_ORDER_MARK, mark) != 0)
+		return length;
+	memmove(line, line + mark, (size_t)length - mark + 1);
+	return length - (ssize_t)mark;
+}
+
 static int
 read_lines(struct reading *r, FILE *in, enum backtest_layout layout)
 {
 	struct csv_parser csv;
-	char *line = NULL;
+	char *line = NULL, separator;
 	size_t size = 0;
 	ssize_t length;
 
 	if (csv_init(&csv, CSV_STRICT | CSV_STRICT_FINI))
 		return -ENOMEM;
 	while (!r->rc && (length = getline(&line, &size, in)) >= 0) {
-		r->line++;
-		if (r->line == 1 && layout == BACKTEST_DETECT)
-			layout = is_numbers(line) ? BACKTEST_SPACES : BACKTEST_CSV;
+		if (++r->line == 1) {
+			length = drop_byte_order_mark(line, length);
+			layout = layout == BACKTEST_DETECT ? layout_of(line) : layout;
+			separator = separator_of(line);
+			csv_set_delim(&csv, (unsigned char)(separator ? separator : ','));
+		}
 		if (strlen(line) != (size_t)length)
 			r->rc = say(r->error, -EINVAL, "%s:%u: a zero byte: not a text file",
 					r->t->path, r->line);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A table of a file, all in memory: the text of every cell, and numbers by column when asked for. Two layouts: CSV
- * (RFC 4180) with a header line, and numbers separated by white space without one (the layout of C-MAPSS). Errors name
- * file, line and column.
+ * (RFC 4180; the header tells whether commas, semicolons or tabs separate) with a header line, and cells separated by
+ * white space, without a header (the layout of C-MAPSS) or with one. Errors name file, line and column.
  */
 #pragma once
 
@@ -13,9 +13,9 @@
 #define BACKTEST_ERROR_SIZE 512
 
 enum backtest_layout {
-	BACKTEST_DETECT, /* BACKTEST_SPACES if the first line is numbers without a comma */
+	BACKTEST_DETECT, /* BACKTEST_SPACES if the first line is numbers without a comma, or words with blanks alone between them */
 	BACKTEST_CSV,
-	BACKTEST_SPACES, /* columns are named "1", "2", ...; 26 of them as C-MAPSS names them: unit, cycle, setting_1 to _3, sensor_1 to _21 */
+	BACKTEST_SPACES, /* without a header columns are named "1", "2", ...; 26 of them as C-MAPSS names them: unit, cycle, setting_1 to _3, sensor_1 to _21 */
 };
 
 /* What went wrong, for people, without the program's name. */
