@@ -69,6 +69,10 @@ def main():
         check(inside.returncode == 1 and not os.path.exists(f"{data}/new"), "results do not go among the series")
         check(run("--input", data).returncode == 2, "without an output the usage is wrong")
         check(run("--input", f"{top}/none", "--output", out).returncode == 1, "an input that is not there is an error")
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([sys.argv[1], "backtest", "anomaly", "--input", data, "--output", again],
+                                  stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        check(done.returncode == 1 and "standard output: cannot write" in done.stderr, "a summary that is lost is told")
     return 0
 
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <argp.h>
+#include <errno.h>
 #include <locale.h>
 #include <math.h>
 #include <stdarg.h>
@@ -385,6 +386,16 @@ parse(int argc, char **argv, struct line *l)
 	free(help);
 }
 
+/* A reply that a full disk swallowed is no reply. */
+static int
+finish(int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	fprintf(stderr, "understudyctl: standard output: cannot write: %s\n", strerror(errno));
+	return status ? status : CLIENT_REFUSED;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -396,11 +407,11 @@ main(int argc, char **argv)
 	argp_err_exit_status = CLIENT_USAGE;
 	parse(argc, argv, &l);
 	if (l.command->alone)
-		return l.command->alone(argc - l.command_at, argv + l.command_at);
+		return finish(l.command->alone(argc - l.command_at, argv + l.command_at));
 	if (!l.socket_path || !*l.socket_path)
 		l.socket_path = CLIENT_SOCKET;
 	l.request.client = client_create(l.socket_path);
 	rc = l.command->run(&l.request);
 	client_free(l.request.client);
-	return rc;
+	return finish(rc);
 }
