@@ -340,7 +340,7 @@ main_help(void)
 	fputs("Inspects and steers understudyd.\v", out);
 	fputs("Commands:\n", out);
 	for (i = 0; i < COMMAND_COUNT; i++)
-		fprintf(out, "  %-11s%s%s%s\n", commands[i].name, commands[i].args,
+		fprintf(out, "  %-13s%s%s%s\n", commands[i].name, commands[i].args,
 				*commands[i].args ? ": " : "", commands[i].doc);
 	fputs("An endpoint can also be named SERVICE/ENDPOINT. Exit status: 0 done, 1 refused, "
 	      "2 wrong usage, 3 no daemon.",
