@@ -68,7 +68,11 @@ def main():
         inside = run("--input", data, "--output", f"{data}/new/out")
         check(inside.returncode == 1 and not os.path.exists(f"{data}/new"), "results do not go among the series")
         check(run("--input", data).returncode == 2, "without an output the usage is wrong")
-        check(run("--input", f"{top}/none", "--output", out).returncode == 1, "an input that is not there is an error")
+        none = run("--input", f"{top}/none", "--output", out)
+        check(none.returncode == 1 and f"{top}/none: No such file" in none.stderr, "an input that is not there is named")
+        write(f"{top}/back/back.csv", [*wave(500, 9999), *wave(300, 9999)])
+        back = run("--input", f"{top}/back/back.csv", "--output", out)
+        check(back.returncode == 0 and "1 of 800 rows are not later" in back.stderr, "a step back in time is told")
         with open("/dev/full", "wb") as full:
             done = subprocess.run([sys.argv[1], "backtest", "anomaly", "--input", data, "--output", again],
                                   stdout=full, stderr=subprocess.PIPE, text=True, check=False)

@@ -30,6 +30,20 @@ print_usage(FILE *out)
 	fputs("\nunderstudyctl backtest SUBCOMMAND --help tells its options.\n", out);
 }
 
+void
+backtest_tell_order(const char *path, const double *seconds, size_t rows)
+{
+	size_t late = 0, i;
+
+	for (i = 1; i < rows; i++)
+		late += !(seconds[i] > seconds[i - 1]);
+	if (late)
+		fprintf(stderr,
+				"understudyctl: %s: %zu of %zu rows are not later than the row "
+				"before; they are taken in the order of the file\n",
+				path, late, rows);
+}
+
 int
 backtest_failed(const struct backtest_error *error)
 {

@@ -15,5 +15,9 @@ int backtest_risk(int argc, char **argv);
 /* The table: argv[0] is "backtest", argv[1] the subcommand. */
 int backtest_run(int argc, char **argv);
 
+/* Says on standard error how many rows of a series are not later than the one before: clocks that were set back, files
+ * that were put together. Nothing if none is. */
+void backtest_tell_order(const char *path, const double *seconds, size_t rows);
+
 /* "understudyctl: TEXT" on standard error; returns 1. */
 int backtest_failed(const struct backtest_error *error);

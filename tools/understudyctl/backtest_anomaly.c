@@ -280,6 +280,7 @@ run_series(const struct options *o, const struct backtest_files *files, size_t a
 	double begin = now_s();
 
 	if (!rc) {
+		backtest_tell_order(files->input[at], s.seconds, s.rows);
 		detect(&s, o);
 		t->spent_s += now_s() - begin;
 		rc = o->output ? write_series(&s, o, files->name[at], &error) : 0;

@@ -131,7 +131,7 @@ backtest_files_apart(const char *input, const char *output, struct backtest_erro
 	size_t length;
 	bool inside;
 
-	if (!resolve(input, in) || !resolve(output, out) || stat(in, &st))
+	if (stat(input, &st) || !realpath(input, in) || !resolve(output, out))
 		return 0; /* listing the input says what is wrong */
 	if (!S_ISDIR(st.st_mode) && strrchr(in, '/') > in)
 		*strrchr(in, '/') = '\0';

@@ -193,6 +193,8 @@ run(const struct backtest_forecast_options *o, struct backtest_error *error)
 	struct backtest_forecasts forecasts = {0};
 	int rc = backtest_series_read(o, &series, error);
 
+	if (rc == 0 && series.has_time)
+		backtest_tell_order(o->test ? o->test : o->input, series.seconds, series.rows);
 	if (rc == 0)
 		rc = backtest_forecasts_run(o, &series, &forecasts, error);
 	if (rc == 0 && o->output)

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define WARM_UP_LEAST 8 /* rows */
+#define SAMPLE_MAX \
+	1e30 /* what is not smaller is no load but a mistake, and would swamp every sum: a gap */
 #define GAP_MAX 1000000 /* steps between two rows: what is longer is no gap but another series */
 
 static int
@@ -71,7 +73,7 @@ take_table(const struct backtest_forecast_options *o, struct backtest_series *s,
 	else if (s->has_time != (time != SIZE_MAX))
 		s->has_time = false;
 	for (i = 0; i < backtest_table_rows(t); i++) {
-		if (isinf(s->value[at + i]))
+		if (!(fabs(s->value[at + i]) < SAMPLE_MAX))
 			s->value[at + i] = NAN;
 	}
 	return rc;
