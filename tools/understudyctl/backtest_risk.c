@@ -13,6 +13,7 @@
 #define CAP 125.0 /* of C-MAPSS in the literature, where nothing is known of the fleet */
 #define HORIZONS_MAX 16
 #define HORIZON_SHARES 0.08, 0.24, 0.48 /* of the cap, where none are given: 10, 30 and 60 of 125 */
+#define BEGIN_SHARE 0.08 /* of the cap: the shortest span that a level is seen over */
 #define CAP_SHORT 0.2 /* of the typical life: below it nearly every forecast is the cap */
 
 struct request {
@@ -259,6 +260,23 @@ print_training(const struct run *r)
 				r->request.cap);
 }
 
+/* Units of the test whose first rows are missing, where time is an age: all of the training begin alike. */
+static size_t
+beheaded(const struct run *r)
+{
+	const struct life_fleet *train = &r->train.fleet, *test = &r->test.fleet;
+	double least = train->unit[0].time[0], most = least, allowed = BEGIN_SHARE * r->request.cap;
+	size_t count = 0, i;
+
+	for (i = 1; i < train->count; i++) {
+		least = fmin(least, train->unit[i].time[0]);
+		most = fmax(most, train->unit[i].time[0]);
+	}
+	for (i = 0; i < test->count && most - least <= allowed; i++)
+		count += test->unit[i].time[0] > most + allowed;
+	return count;
+}
+
 static size_t
 soonest(const struct run *r)
 {
@@ -274,8 +292,16 @@ static void
 print_forecasts(const struct run *r)
 {
 	const struct life_forecast *first = &r->forecast[soonest(r)];
-	size_t i, h;
+	size_t i, h, late = beheaded(r);
 
+	if (late)
+		fprintf(r->summary,
+				"%zu of %zu units begin later than all in training: a forecast "
+				"takes "
+				"them for younger than they are, and its interval is too sure of "
+				"it; "
+				"give their first rows, too\n",
+				late, r->test.fleet.count);
 	fprintf(r->summary, "%zu units told;", r->test.fleet.count);
 	for (h = 0; h < r->request.horizons; h++) {
 		double expected = 0;

@@ -1,0 +1,72 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""`understudyctl backtest risk` over made-up machines that wear out: what it writes, and what it says of odd files.
+
+usage: backtest_risk.py UNDERSTUDYCTL
+"""
+import csv
+import os
+import random
+import subprocess
+import sys
+import tempfile
+
+LIVES = range(60, 180, 6)
+
+
+def life(unit, length):
+    """All rows of one machine: its heat grows as its end comes near."""
+    noise = random.Random(length)
+    for cycle in range(1, length + 1):
+        heat = 20 + 30 * 0.96 ** (length - cycle) + noise.gauss(0, 0.5)
+        yield [unit, str(cycle), f"{heat:.4f}", f"{noise.gauss(0, 1):.4f}"]
+
+
+def write(path, rows, separator=","):
+    with open(path, "w", encoding="utf-8") as out:
+        for row in [["machine", "cycle", "heat", "other"], *rows]:
+            out.write(separator.join(row) + "\n")
+
+
+def check(condition, text):
+    if not condition:
+        sys.exit(f"FAILED: {text}")
+    print(f"ok: {text}")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as top:
+        train, test, told = (os.path.join(top, name) for name in ("train", "test", "told.csv"))
+
+        def run(*more):
+            return subprocess.run([sys.argv[1], "backtest", "risk", "--train", train, "--test", test,
+                                   "--unit", "machine", "--time", "cycle", *more],
+                                  capture_output=True, text=True, check=False)
+
+        machines = [row for i, length in enumerate(LIVES) for row in life(f"m {i}", length)]
+        running = [list(life("soon", 111))[:106], list(life("later", 151))[:100]]
+        write(train, machines)
+        write(test, sum(running, []))
+        done = run("--output", told)
+        with open(told, encoding="utf-8") as handle:
+            rows = {row["unit"]: row for row in csv.DictReader(handle)}
+        check(done.returncode == 0 and list(rows) == ["soon", "later"], "every unit of the test is told")
+        check(float(rows["soon"]["median"]) < 15 < float(rows["later"]["median"]), "the hot one fails first")
+        check("begin later" not in done.stdout, "units that were watched from their beginning need no remark")
+        whole = run().stdout
+        write(train, machines, ";")
+        write(test, sum(running, []), "\t")
+        check(run().stdout == whole, "semicolons and tabs serve as well")
+        write(test, running[0] + running[1][-30:])
+        check("1 of 2 units begin later than all in training" in run("--output", told).stdout,
+              "a unit whose first rows are missing gets a remark")
+        with open("/dev/full", "wb") as full:
+            code = subprocess.run([sys.argv[1], "backtest", "risk", "--train", train, "--test", test, "--unit",
+                                   "machine", "--time", "cycle"], stdout=full, stderr=subprocess.DEVNULL,
+                                  check=False).returncode
+        check(code == 1, "forecasts that are lost are an error")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
