@@ -268,6 +268,17 @@ replay_all(struct replay *span, const struct config *config, const char *service
 	return rc == CLIENT_OK ? rc : command_failed(span->rq, rc);
 }
 
+static bool
+has_service(const struct config *config, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < config->service_count; i++)
+		if (!strcmp(config->service[i].name, name))
+			return true;
+	return false;
+}
+
 enum client_result
 simulate_run(struct request *rq)
 {
@@ -285,6 +296,9 @@ simulate_run(struct request *rq)
 	if (isnan(span.from_ms) || isnan(span.to_ms) || span.from_ms >= span.to_ms) {
 		command_misused("the time is none, or ends before it begins; write how long ago "
 				"(15m, 1h, 7d) or 2026-11-21T04:00");
+	} else if (config && rq->arg_count > 1 && !has_service(config, rq->arg[1])) {
+		command_misused("%s has no service \"%s\"", rq->arg[0], rq->arg[1]);
+		rc = CLIENT_REFUSED;
 	} else if (config) {
 		span.step_s = now_ms - span.from_ms <= DAY_MS / 24 ? 1
 				: now_ms - span.from_ms <= DAY_MS  ? 10
