@@ -247,11 +247,13 @@ static int
 take_line(struct scrape_text *t, const char *data, size_t len)
 {
 	bool joined = t->len > 0;
-	int rc = joined ? line_append(t, data, len) : 0;
+	int rc = 0;
 
+	t->lines++;
+	if (joined)
+		rc = line_append(t, data, len);
 	if (rc)
 		return rc;
-	t->lines++;
 	rc = joined ? is_wanted(t, t->line, t->len) : is_wanted(t, data, len);
 	if (rc <= 0) {
 		t->len = 0;
@@ -275,8 +277,11 @@ scrape_text_feed(struct scrape_text *t, const char *data, size_t len)
 	t->bytes += len;
 	while (len && err == 0) {
 		end = memchr(data, '\n', len);
-		if (!end)
-			return line_append(t, data, len);
+		if (!end) {
+			err = line_append(t, data, len);
+			t->lines += err == -EBADMSG; /* the line at fault was not counted yet */
+			return err;
+		}
 		n = (size_t)(end - data);
 		err = take_line(t, data, n);
 		data += n + 1;

@@ -132,6 +132,9 @@ a_page_and_a_line_have_a_largest_size(void **state)
 	scrape_text_init(&t, &reader, BYTES_MAX);
 	assert_int_equal(read_page(&t, line, SCRAPE_LINE_MAX, 1000), -EBADMSG);
 	assert_string_equal(t.fault, "longer than 64 KiB");
+	assert_int_equal(t.lines, 1);
+	assert_int_equal(read_page(&t, line, SCRAPE_LINE_MAX, SCRAPE_LINE_MAX), -EBADMSG);
+	assert_int_equal(t.lines, 1);
 	scrape_text_fini(&t);
 	free(line);
 }
