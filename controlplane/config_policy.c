@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_policy.h"
 
+#include "config_scrape.h"
 #include "config_value.h"
 
 #include <string.h>
@@ -209,6 +210,24 @@ validate_windows(const struct validation *v, const struct policy_config *p, stru
 				"less");
 }
 
+/* What is not measured is never true: a misspelt name would be a safety net that is not there. */
+static void
+validate_rules(const struct validation *v, const struct config_service *s, struct yaml *policy)
+{
+	size_t i;
+
+	for (i = 0; i < s->policy.rule_count; i++) {
+		const struct policy_rule *rule = &s->policy.rule[i];
+
+		if (!rule->metric[0] || config_scrape_measures(s, rule->metric))
+			continue;
+		yaml_warn_key(v->complaints, policy, "rules",
+				"'%s': no endpoint of the service has a metric '%s', so that it is "
+				"never true; correct the name, or scrape it",
+				rule->text, rule->metric);
+	}
+}
+
 void
 validate_policy(const struct validation *v, const struct config_service *s, struct yaml *node)
 {
@@ -227,4 +246,6 @@ validate_policy(const struct validation *v, const struct config_service *s, stru
 		yaml_warn_key(v->complaints, policy, "cost",
 				"a shift costs as much as a failure, so that it is never worth it; "
 				"raise downtime or lower shadow");
+	if (endpoints && !endpoints->tainted)
+		validate_rules(v, s, policy);
 }

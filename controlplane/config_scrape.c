@@ -171,6 +171,23 @@ is_passive_name(const char *name)
 	return false;
 }
 
+bool
+config_scrape_measures(const struct config_service *s, const char *name)
+{
+	const struct config_scrape_metric *metric[METRICS_MAX];
+	size_t i, k, n;
+
+	if (is_passive_name(name))
+		return true;
+	for (i = 0; i < s->endpoint_count; i++) {
+		n = config_scrape_metrics(&s->endpoint[i].scrape, metric);
+		for (k = 0; k < n; k++)
+			if (metric[k]->name && !strcmp(metric[k]->name, name))
+				return true;
+	}
+	return false;
+}
+
 static bool
 is_taken(const struct config_scrape *s, size_t index, const char *name)
 {
