@@ -41,6 +41,14 @@ _understudyctl() {
 		decisions) options+=" --follow --since" ;;
 		risk) options+=" --explain" ;;
 		history) options+=" --since --until --step --csv --plot" ;;
+		simulate) options+=" --since --until" ;;
+		backtest)
+			case ${arguments[0]} in
+			anomaly) options="--input --output --plot --value --time --cadence --learn" ;;
+			forecast) options="--input --test --value --time --season --horizon --every --quantiles --output --plot --statement --step" ;;
+			risk) options="--train --test --unit --time --cap --horizon --output --plot" ;;
+			esac
+			;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
 		return
@@ -52,6 +60,14 @@ _understudyctl() {
 	case $command in
 	models)
 		((position > 0)) || names="list export reset"
+		;;
+	backtest | simulate)
+		if [[ $command == backtest && $position == 0 ]]; then
+			names="anomaly forecast risk"
+		else
+			mapfile -t COMPREPLY < <(compgen -f -- "$current")
+			return
+		fi
 		;;
 	shift | mirror | drain | failover | weight | history | policy | approve)
 		if ((position == 0)); then
