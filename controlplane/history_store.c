@@ -361,9 +361,9 @@ history_store_set_aside(const char *file)
 }
 
 void
-history_store_discard(const char *file)
+history_store_discard_log(const char *file)
 {
-	static const char *const end[] = {"", "-wal", "-shm"};
+	static const char *const end[] = {"-wal", "-shm"};
 	char path[PATH_MAX];
 	size_t i;
 
@@ -371,6 +371,22 @@ history_store_discard(const char *file)
 		snprintf(path, sizeof(path), "%s%s", file, end[i]);
 		unlink(path);
 	}
+}
+
+void
+history_store_discard(const char *file)
+{
+	unlink(file);
+	history_store_discard_log(file);
+}
+
+int
+history_store_check_place(struct history_store *s)
+{
+	int moved = 0;
+
+	sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+	return moved ? -ESTALE : 0;
 }
 
 int

@@ -28,6 +28,12 @@ int history_store_set_aside(const char *file);
 
 void history_store_discard(const char *file); /* deletes it */
 
+/* Deletes the log of a database that is gone: it must not be taken for that of what stands in its place. */
+void history_store_discard_log(const char *file);
+
+/* -ESTALE if the file of that name is not the one that is open: deleted, or replaced. */
+int history_store_check_place(struct history_store *s);
+
 int history_store_begin(struct history_store *s);
 int history_store_commit(struct history_store *s);
 

@@ -190,6 +190,14 @@ is_damage(int error)
 	return error == -EUCLEAN || error == -ENOSPC || error == -EIO;
 }
 
+/* Ids and readers' connections are of the old one. */
+static void
+leave_database(struct history_writer *w)
+{
+	__atomic_fetch_add(&w->shared->generation, 1, __ATOMIC_RELEASE);
+	forget_ids(w);
+}
+
 /* What replaced a database because the disk was full, and could not either, is nothing to keep: what was set aside is
  * worth more. */
 static void
@@ -210,8 +218,19 @@ set_aside(struct history_writer *w, int why, const char *text)
 				"begun",
 				w->file, text, w->file);
 	w->anew = true;
-	__atomic_fetch_add(&w->shared->generation, 1, __ATOMIC_RELEASE);
-	forget_ids(w);
+	leave_database(w);
+}
+
+/* Somebody deleted it, or put another in its place, which is opened as it is. */
+static void
+give_up(struct history_writer *w)
+{
+	history_store_discard_log(w->file);
+	note(w, true,
+			"database '%s': deleted or replaced while it was used; what is there is "
+			"opened, or a new one begun",
+			w->file);
+	leave_database(w);
 }
 
 static int
@@ -275,7 +294,9 @@ recover(struct history_writer *w)
 	w->writing = false;
 	w->failed = 0;
 	set_usable(w, false);
-	if (!is_damage(error)) {
+	if (error == -ESTALE) {
+		give_up(w);
+	} else if (!is_damage(error)) {
 		note(w, true, "database '%s': %s", w->file, error_text(error));
 		w->told = true;
 	} else if (error == -ENOSPC && w->anew) {
@@ -512,7 +533,7 @@ tidy(struct history_writer *w)
 	if (w->second / TIDY_S == w->tidied || !writable(w))
 		return;
 	w->tidied = w->second / TIDY_S;
-	if (wrote(w, expire(w), 0))
+	if (wrote(w, history_store_check_place(w->store), 0) && wrote(w, expire(w), 0))
 		wrote(w, shrink(w), 0);
 }
 

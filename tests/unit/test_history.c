@@ -439,6 +439,22 @@ damage_found_while_running_costs_what_was_kept_and_no_more(void **state)
 }
 
 static void
+a_database_that_was_deleted_is_begun_anew(void **state)
+{
+	samples(NOON, NOON + 300, ramp);
+	assert_int_equal(unlink(file), 0);
+	samples(NOON + 300, NOON + 330, ramp);
+	assert_non_null(strstr(noted(), "deleted or replaced"));
+	assert_true(shared.usable);
+	samples(NOON + 330, NOON + 600, ramp);
+	assert_int_equal(access(file, F_OK), 0);
+	expect_ramp(NOON + 330, NOON + 600);
+	end();
+	begin();
+	expect_ramp(NOON + 330, NOON + 600);
+}
+
+static void
 what_readers_find_damaged_is_set_aside_too(void **state)
 {
 	samples(NOON, NOON + 10, ramp);
@@ -727,6 +743,7 @@ main(void)
 			IN_DATABASE(the_oldest_goes_when_there_is_too_much),
 			IN_DATABASE(a_damaged_database_is_set_aside_and_a_new_one_begun),
 			IN_DATABASE(damage_found_while_running_costs_what_was_kept_and_no_more),
+			IN_DATABASE(a_database_that_was_deleted_is_begun_anew),
 			IN_DATABASE(what_readers_find_damaged_is_set_aside_too),
 			IN_DATABASE(a_full_disk_is_survived),
 			IN_DATABASE(one_file_is_for_one_gateway),
