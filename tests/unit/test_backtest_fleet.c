@@ -42,6 +42,25 @@ struct refusal {
 };
 
 static void
+a_column_of_words_is_no_sensor(void **state)
+{
+	struct backtest_table *table = table_of("engine,model,hour,heat,note\n"
+						"a,X1,1,10,\n"
+						"a,X1,2,11,\n"
+						"b,X2,1,20,new\n");
+	struct backtest_fleet_columns columns = {.unit = "engine", .time = "hour"};
+	struct backtest_error error;
+
+	(void)state;
+	assert_int_equal(backtest_fleet_columns_take(&columns, table, &error), 0);
+	assert_int_equal(columns.count, 1);
+	assert_string_equal(columns.name[0], "heat");
+	assert_int_equal(columns.words, 2);
+	backtest_fleet_columns_fini(&columns);
+	backtest_table_free(table);
+}
+
+static void
 a_table_that_does_not_fit_is_refused(void **state)
 {
 	static const struct refusal cases[] = {
@@ -127,6 +146,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(a_column_of_words_is_no_sensor),
 			cmocka_unit_test(a_table_that_does_not_fit_is_refused),
 			cmocka_unit_test(
 					rows_are_sorted_by_unit_and_time_and_columns_found_by_name),

@@ -14,6 +14,33 @@ no_memory(struct backtest_error *error)
 	return -ENOMEM;
 }
 
+/* No cell is a number, and not because all are empty. */
+static bool
+is_words(const struct backtest_table *t, size_t column)
+{
+	bool words = false;
+	size_t i;
+	double value;
+
+	for (i = 0; i < backtest_table_rows(t); i++) {
+		if (!backtest_number(backtest_table_text(t, i, column), &value))
+			words = true;
+		else if (!isnan(value))
+			return false;
+	}
+	return words;
+}
+
+static int
+needs_sensors(const struct backtest_table *t, struct backtest_error *error)
+{
+	snprintf(error->text, sizeof(error->text),
+			"%s: needs a unit, a time and 1 to %d other columns with numbers, has %zu "
+			"columns",
+			backtest_table_path(t), LIFE_COLUMNS_MAX, backtest_table_columns(t));
+	return -EINVAL;
+}
+
 int
 backtest_fleet_columns_take(struct backtest_fleet_columns *c, const struct backtest_table *t,
 		struct backtest_error *error)
@@ -23,24 +50,23 @@ backtest_fleet_columns_take(struct backtest_fleet_columns *c, const struct backt
 	if (backtest_table_find(t, c->unit, &unit, error) ||
 			backtest_table_find(t, c->time, &time, error))
 		return -EINVAL;
-	if (unit == time || n < 3 || n - 2 > LIFE_COLUMNS_MAX) {
-		snprintf(error->text, sizeof(error->text),
-				"%s: needs a unit, a time and 1 to %d other columns, has %zu "
-				"columns",
-				backtest_table_path(t), LIFE_COLUMNS_MAX, n);
-		return -EINVAL;
-	}
+	if (unit == time || n < 3)
+		return needs_sensors(t, error);
 	c->name = calloc(n, sizeof(*c->name));
 	if (!c->name)
 		return no_memory(error);
 	for (i = 0; i < n; i++) {
 		if (i == unit || i == time)
 			continue;
+		if (is_words(t, i)) {
+			c->words++;
+			continue;
+		}
 		c->name[c->count] = strdup(backtest_table_name(t, i));
 		if (!c->name[c->count++])
 			return no_memory(error);
 	}
-	return 0;
+	return c->count && c->count <= LIFE_COLUMNS_MAX ? 0 : needs_sensors(t, error);
 }
 
 void

@@ -10,9 +10,10 @@ struct backtest_fleet_columns {
 	const char *unit, *time; /* names */
 	size_t count;
 	char **name; /* [count] */
+	size_t words; /* columns left out because no cell of them is a number */
 };
 
-/* Every column but the two, from the table's header. 0, -ENOMEM, or -EINVAL with text in `error`. */
+/* Every column but the two and those of words (a model, a place), by the table's header and cells. 0, -ENOMEM, or -EINVAL with text in `error`. */
 int backtest_fleet_columns_take(struct backtest_fleet_columns *c, const struct backtest_table *t,
 		struct backtest_error *error);
 void backtest_fleet_columns_fini(struct backtest_fleet_columns *c);

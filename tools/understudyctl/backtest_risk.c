@@ -248,6 +248,9 @@ print_training(const struct run *r)
 			"held-out units: RMSE %.2f, 80 %% intervals hold %.1f %%, mean width "
 			"%.2f\n",
 			q.rmse, 100 * q.coverage, q.width);
+	if (r->columns.words)
+		fprintf(r->summary, "columns left out because they hold no numbers: %zu\n",
+				r->columns.words);
 	if (r->train.gaps || r->test.gaps)
 		fprintf(r->summary,
 				"cells without a value: %zu in training, %zu in test; the last "
