@@ -189,21 +189,23 @@ feed_create(struct outside *o, const struct config_outside *config)
 	return NULL;
 }
 
-/* What the old feed of that URL knew goes on. */
+/* What the old feed of that URL knew goes on, and what was told of it is not told again. */
 static void
 feed_inherit(struct feed *f, struct feed **old, size_t count)
 {
 	size_t i;
 
 	for (i = 0; i < count; i++) {
-		if (strcmp(old[i]->url, f->url) != 0 || !old[i]->factor)
+		if (strcmp(old[i]->url, f->url) != 0)
+			continue;
+		f->failed = old[i]->failed;
+		memcpy(f->reason, old[i]->reason, sizeof(f->reason));
+		if (!old[i]->factor)
 			continue;
 		free(f->factor);
 		f->factor = old[i]->factor;
 		f->factor_count = old[i]->factor_count;
 		f->good_ms = old[i]->good_ms;
-		f->failed = old[i]->failed;
-		memcpy(f->reason, old[i]->reason, sizeof(f->reason));
 		old[i]->factor = NULL;
 		old[i]->factor_count = 0;
 	}

@@ -303,6 +303,19 @@ a_file_that_is_not_there_is_told(void **state)
 	assert_int_equal(told(), 1);
 }
 
+static void
+a_reload_does_not_tell_again(void **state)
+{
+	configure();
+	wait_until("failed");
+	configure();
+	wait_until("failed");
+	assert_int_equal(told(), 1);
+	write_feed("[]");
+	wait_until("ok");
+	assert_int_equal(told(), 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -316,6 +329,7 @@ main(void)
 			TEST(what_a_feed_said_holds_while_it_fails),
 			TEST(a_fifo_is_not_opened),
 			TEST(a_file_that_is_not_there_is_told),
+			TEST(a_reload_does_not_tell_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
