@@ -333,7 +333,8 @@ comes_again(const float part[RISK_WINDOW])
 	return last - first >= 2;
 }
 
-/* Octaves beyond a quarter of the allowed share, by one interval or some together, as requests are few or many. */
+/* Octaves beyond a quarter of the allowed share, by one interval or some together, as requests are few or many. Slow
+ * handshakes are among the parts alone: what is bad was tried. */
 static double
 beyond(const float part[RISK_WINDOW], const float whole[RISK_WINDOW], double allowed)
 {
@@ -344,7 +345,7 @@ beyond(const float part[RISK_WINDOW], const float whole[RISK_WINDOW], double all
 		return 0;
 	for (i = 0; i < RISK_WINDOW; i++) {
 		parts += (double)part[i];
-		wholes += (double)whole[i];
+		wholes += (double)fmaxf(part[i], whole[i]);
 		if (parts >= 2) /* one alone may be anything */
 			most = fmax(most, wilson_lower(parts, wholes));
 	}

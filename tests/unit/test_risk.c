@@ -735,6 +735,21 @@ a_thousand_endpoints_take_a_fraction_of_a_second(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* A server that is slow to accept is slow twice: handshakes count among the slow, but not among the replies. */
+static void
+slow_handshakes_beside_slow_replies_are_no_less_of_a_breach(void **state)
+{
+	int second;
+
+	healthy_for(120);
+	for (second = 0; second < 20; second++) {
+		healthy();
+		w.facts.slow = 200;
+		observe();
+	}
+	assert_true(w.risk.failing);
+}
+
 int
 main(void)
 {
@@ -745,6 +760,7 @@ main(void)
 			TEST(latency_that_grows_by_factors_is_seen_before_the_objective),
 			TEST(what_all_peers_share_weighs_less),
 			TEST(a_breach_is_seen_in_its_first_second_and_sure_in_its_second),
+			TEST(slow_handshakes_beside_slow_replies_are_no_less_of_a_breach),
 			TEST(one_slow_request_of_a_hundred_is_nothing),
 			TEST(a_restart_of_a_second_is_over_when_it_is_over),
 			TEST(every_reason_is_given_and_said),
