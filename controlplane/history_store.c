@@ -186,17 +186,19 @@ prepare(struct history_store *s)
 	return history_store_error(s->db, rc);
 }
 
-/* SQLite only finds that the end is missing when it comes there. */
+/* SQLite only finds that the end is missing when it comes there. While somebody reads, a part of it may still be in the
+ * log: then nothing can be said. */
 static int
 check_length(struct history_store *s)
 {
-	int64_t pages = 0;
+	int64_t busy = 0, pages = 0;
 	struct stat st;
 	int error;
 
-	error = execute(s, "PRAGMA wal_checkpoint(TRUNCATE)");
-	if (error == 0)
-		error = pragma(s, "PRAGMA page_count", &pages);
+	error = pragma(s, "PRAGMA wal_checkpoint(TRUNCATE)", &busy);
+	if (error || busy)
+		return error;
+	error = pragma(s, "PRAGMA page_count", &pages);
 	if (error == 0 && stat(s->file, &st) == 0 && st.st_size < pages * PAGE_SIZE)
 		error = -EUCLEAN;
 	return error;

@@ -529,6 +529,32 @@ send(enum history_message_kind kind, const struct history_message *like)
 	assert_true(history_ring_put(&shared.queue, &item));
 }
 
+/* The log cannot be taken into the file while somebody reads what was there before: then the file is shorter than the
+ * database. */
+static void
+who_reads_while_it_is_opened_makes_it_no_damaged_one(void **state)
+{
+	sqlite3_stmt *st;
+	sqlite3 *db;
+	static char big[1 << 20];
+	struct history_message m = {.model = {"risk/model", 1, 1, big, sizeof(big)}};
+
+	samples(NOON, NOON + 5, ramp);
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM tail", -1, &st, NULL),
+			SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	send(HISTORY_MODEL, &m);
+	samples(NOON + 5, NOON + 100, ramp);
+	again();
+	assert_string_equal(noted(), "");
+	assert_false(is_set_aside());
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	expect_ramp(NOON, NOON + 100);
+}
+
 static size_t states;
 
 static void
@@ -746,6 +772,7 @@ main(void)
 			IN_DATABASE(a_database_that_was_deleted_is_begun_anew),
 			IN_DATABASE(what_readers_find_damaged_is_set_aside_too),
 			IN_DATABASE(a_full_disk_is_survived),
+			IN_DATABASE(who_reads_while_it_is_opened_makes_it_no_damaged_one),
 			IN_DATABASE(one_file_is_for_one_gateway),
 			IN_DATABASE(of_a_model_the_newest_state_is_kept_until_it_is_forgotten),
 			IN_DATABASE(records_come_back_oldest_first_and_go_when_they_are_old),
