@@ -26,6 +26,7 @@ enum statement {
 	SERIES_NAMES,
 	SERIES_SEEN,
 	SERIES_FORGET,
+	SERIES_LAST,
 	TAIL_ADD,
 	TAIL_TRIM,
 	CHUNK_PUT,
@@ -55,6 +56,7 @@ static const char *const statement_text[STATEMENTS] = {
 		[SERIES_FORGET] =
 				"DELETE FROM series WHERE seen<(SELECT min(slot) FROM chunk WHERE "
 				"tier=2)*3600",
+		[SERIES_LAST] = "SELECT max(id) FROM series",
 		[TAIL_ADD] = "INSERT INTO tail(second, samples) VALUES(?1, ?2)",
 		[TAIL_TRIM] = "DELETE FROM tail WHERE second<?1",
 		[CHUNK_PUT] = "INSERT OR REPLACE INTO chunk(tier, slot, series, samples) "
@@ -468,6 +470,12 @@ int
 history_store_forget_series(struct history_store *s)
 {
 	return run(s, SERIES_FORGET);
+}
+
+int
+history_store_last_series(struct history_store *s, int64_t *id)
+{
+	return number(s, SERIES_LAST, 0, id);
 }
 
 int

@@ -43,6 +43,8 @@ int history_store_series_names(struct history_store *s, int64_t id, const char *
 /* Forgets series of which nothing is kept any more: `history_store_seen` is told of each chunk of the last tier. */
 int history_store_seen(struct history_store *s, int64_t id, uint32_t second);
 int history_store_forget_series(struct history_store *s);
+int history_store_last_series(
+		struct history_store *s, int64_t *id); /* the greatest; 0: there is none */
 
 /* All series' samples of one second, as history_tail.h packs them, until they are in chunks. */
 int history_store_tail(struct history_store *s, uint32_t second, const void *blob, size_t size);

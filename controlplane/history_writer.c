@@ -57,6 +57,7 @@ struct history_writer {
 	uint32_t live_count, live_room;
 	struct history_live **by_id;
 	size_t by_id_room;
+	int64_t id_last; /* at the start: no damaged blob can name others */
 
 	uint32_t second; /* of the newest sample */
 	uint32_t swept, tidied, trimmed;
@@ -595,7 +596,7 @@ history_writer_doubt(struct history_shared *shared)
 static struct history_live *
 live_by_id_or_null(struct history_writer *w, int64_t id)
 {
-	if (id <= 0 || id > INT32_MAX)
+	if (id <= 0 || id > w->id_last)
 		return NULL;
 	if ((size_t)id < w->by_id_room && w->by_id[id])
 		return w->by_id[id];
@@ -686,6 +687,8 @@ history_writer_resume(struct history_writer *w)
 		return;
 	w->resumed = true;
 	error = history_store_forget_series(w->store);
+	if (error == 0)
+		error = history_store_last_series(w->store, &w->id_last);
 	if (error == 0)
 		error = history_store_each_tail(w->store, resume_first, &first);
 	if (error == -ECANCELED)

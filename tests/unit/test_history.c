@@ -555,6 +555,20 @@ who_reads_while_it_is_opened_makes_it_no_damaged_one(void **state)
 	expect_ramp(NOON, NOON + 100);
 }
 
+/* No checksum covers a blob: a flipped bit may name a series by a number that takes gigabytes to index. */
+static void
+a_tail_that_names_unknown_series_costs_no_memory(void **state)
+{
+	samples(NOON, NOON + 5, ramp);
+	end();
+	/* Series 2^20, sample 0. */
+	execute("INSERT INTO tail(second, samples) VALUES(1795219205, x'80808001' || x'00')");
+	name_series();
+	begin();
+	assert_int_equal(shared.live, 1);
+	expect_ramp(NOON, NOON + 5);
+}
+
 static size_t states;
 
 static void
@@ -773,6 +787,7 @@ main(void)
 			IN_DATABASE(what_readers_find_damaged_is_set_aside_too),
 			IN_DATABASE(a_full_disk_is_survived),
 			IN_DATABASE(who_reads_while_it_is_opened_makes_it_no_damaged_one),
+			IN_DATABASE(a_tail_that_names_unknown_series_costs_no_memory),
 			IN_DATABASE(one_file_is_for_one_gateway),
 			IN_DATABASE(of_a_model_the_newest_state_is_kept_until_it_is_forgotten),
 			IN_DATABASE(records_come_back_oldest_first_and_go_when_they_are_old),
