@@ -5,7 +5,9 @@
 #include "measure.h"
 #include "outside_text.h"
 
+#include <dlfcn.h>
 #include <math.h>
+#include <netdb.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,6 +21,7 @@
 
 #define SECONDS 5 /* until a test has failed */
 #define STEP_MS 5
+#define SILENCE_MS 1500 /* of a name server: longer than a feed may take */
 
 static struct fake *f;
 static char path[64];
@@ -159,16 +162,16 @@ a_region_is_all_zones_that_go_on_behind_it(void **state)
 }
 
 static void
-configure(void)
+configure_url(const char *url)
 {
 	struct config_errors errors = {0};
 	struct config *config;
 	char *text;
 
 	assert_true(asprintf(&text,
-				    "%soutside:\n  - {url: \"file://%s\", interval: 1s, weights: "
-				    "[{factor: rain, weight: 0.1}]}\n",
-				    fake_config, path) > 0);
+				    "%soutside:\n  - {url: \"%s\", interval: 1s, timeout: 100ms, "
+				    "weights: [{factor: rain, weight: 0.1}]}\n",
+				    fake_config, url) > 0);
 	config = config_parse(text, strlen(text), "test.yaml", &errors);
 	if (!config)
 		fail_msg("%s", errors.line[0]);
@@ -176,6 +179,15 @@ configure(void)
 	free(text);
 	assert_int_equal(registry_reload(f->g.registry, config), 0);
 	measurements_reload(f->g.measurements);
+}
+
+static void
+configure(void)
+{
+	char url[96];
+
+	snprintf(url, sizeof(url), "file://%s", path);
+	configure_url(url);
 }
 
 static void
@@ -316,6 +328,42 @@ a_reload_does_not_tell_again(void **state)
 	assert_int_equal(told(), 2);
 }
 
+/* libcurl's, in a thread of its own: of one name, a server that does not answer. */
+static bool asked, answered;
+
+int
+getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+		struct addrinfo **out)
+{
+	typeof(getaddrinfo) *libc = (typeof(getaddrinfo) *)dlsym(RTLD_NEXT, "getaddrinfo");
+
+	if (!node || strcmp(node, "silent.invalid") != 0)
+		return libc(node, service, hints, out);
+	__atomic_store_n(&asked, true, __ATOMIC_RELEASE);
+	usleep(SILENCE_MS * 1000);
+	__atomic_store_n(&answered, true, __ATOMIC_RELEASE);
+	return EAI_AGAIN;
+}
+
+static void
+a_name_server_that_is_silent_holds_up_nothing(void **state)
+{
+	uint64_t begun = loop_now_ms();
+
+	configure_url("http://silent.invalid/");
+	wait_until("failed");
+	assert_true(__atomic_load_n(&asked, __ATOMIC_ACQUIRE));
+	assert_true(loop_now_ms() - begun < SILENCE_MS);
+	asked = false;
+	while (!__atomic_load_n(&asked, __ATOMIC_ACQUIRE)) /* the next try */
+		wait_until("failed");
+	begun = loop_now_ms();
+	configure_url("http://127.0.0.1:1/");
+	assert_true(loop_now_ms() - begun < SILENCE_MS / 2);
+	while (!__atomic_load_n(&answered, __ATOMIC_ACQUIRE))
+		usleep(STEP_MS * 1000);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -330,6 +378,7 @@ main(void)
 			TEST(a_fifo_is_not_opened),
 			TEST(a_file_that_is_not_there_is_told),
 			TEST(a_reload_does_not_tell_again),
+			TEST(a_name_server_that_is_silent_holds_up_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
