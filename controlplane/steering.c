@@ -388,6 +388,14 @@ bids_grow(struct steering *s, size_t count)
 	return true;
 }
 
+/* Who may not needs no place among those that move, and takes none: it says what it would do. */
+static bool
+may_move(const struct pair *p)
+{
+	return p->input.mode == POLICY_ACT ||
+			(p->input.mode == POLICY_ADVISE && p->policy.approved);
+}
+
 static void
 look(struct steering *s, struct endpoint *e, struct policy_bid *bid, uint64_t now_ms)
 {
@@ -402,7 +410,7 @@ look(struct steering *s, struct endpoint *e, struct policy_bid *bid, uint64_t no
 	notice_hands(s, e, p);
 	watch_packets(s, e, p, now_ms);
 	gather(s, e, p, now_ms);
-	bid->wants = policy_look(&p->policy, c, &p->input);
+	bid->wants = policy_look(&p->policy, c, &p->input) && may_move(p);
 	bid->migrating = policy_is_migrating(&p->policy);
 	bid->priority = c->impact * (isnan(p->input.risk) ? 1 : p->input.risk);
 }
@@ -426,7 +434,7 @@ steer_service(struct steering *s, struct service *service, uint64_t now_ms)
 		p = is_steered(service->endpoint[i]) ? pair_or_null(s, service->endpoint[i]) : NULL;
 		if (!p)
 			continue;
-		p->policy.in.granted = p->input.granted = s->bid[i].granted;
+		p->policy.in.granted = p->input.granted = s->bid[i].granted || !may_move(p);
 		decide(s, service->endpoint[i], p);
 	}
 }

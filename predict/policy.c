@@ -618,6 +618,16 @@ look_pair(struct policy *p, const struct policy_config *c, const struct policy_i
 	l->granted = in->granted;
 }
 
+/* Of its service's share in migration it only needs a part if nothing else keeps it. */
+static bool
+would_leave(const struct policy *p)
+{
+	struct ladder_input in = p->in;
+
+	in.granted = true;
+	return at_home(p) && ladder_decide(&in).wish == WISH_AWAY;
+}
+
 bool
 policy_look(struct policy *p, const struct policy_config *c, const struct policy_input *in)
 {
@@ -634,7 +644,7 @@ policy_look(struct policy *p, const struct policy_config *c, const struct policy
 	policy_load_update(&p->load, in->requests,
 			at_home(p) && !p->in.hot && !p->in.breached && in->primary_up);
 	look_pair(p, c, in);
-	return at_home(p) && !p->in.held && ladder_primary_is_bad(&p->in);
+	return would_leave(p);
 }
 
 void

@@ -105,7 +105,7 @@ struct policy_decision {
 	bool compare_anew; /* the evidence so far is of another step */
 };
 
-/* First of every interval: takes in what was measured. True if traffic should leave the primary, for policy_grant(). */
+/* First of every interval: takes in what was measured. True if traffic would leave the primary, were it granted. */
 bool policy_look(struct policy *p, const struct policy_config *c, const struct policy_input *in);
 
 /* Second: one step at most. */

@@ -19,10 +19,10 @@
 
 struct world {
 	struct fake *f;
-	struct endpoint *primary, *shadow;
+	struct endpoint *primary, *shadow, *other; /* web1, web1s, web2 */
 	struct policy_config *policy;
 	uint64_t now_ms;
-	double primary_errors, shadow_errors; /* shares */
+	double primary_errors, shadow_errors, other_errors; /* shares */
 	uint32_t most; /* the largest shift seen */
 };
 
@@ -35,6 +35,7 @@ world_create(enum policy_mode mode)
 	w->f = fake_create("/run/fake.sock");
 	w->primary = fake_endpoint(w->f, "web", "web1");
 	w->shadow = fake_endpoint(w->f, "web", "web1s");
+	w->other = fake_endpoint(w->f, "web", "web2");
 	/* The configuration is only read; this is the test's own. */
 	w->policy = (struct policy_config *)(uintptr_t)&w->primary->service->config->policy;
 	w->policy->mode = mode;
@@ -79,6 +80,7 @@ second(struct world *w)
 
 	serve(w, w->primary, REQUESTS * (1 - shifted), w->primary_errors);
 	serve(w, w->shadow, REQUESTS * shifted, w->shadow_errors);
+	serve(w, w->other, REQUESTS, w->other_errors);
 	w->now_ms += 1000;
 	collector_tick_at(w->f->g.collector, w->now_ms);
 	measurements_tick(w->f->g.measurements);
@@ -219,6 +221,44 @@ advising_waits_for_approval(void **state)
 	world_free(w);
 }
 
+/* Of two that are bad at the same time one may move, and the first cannot. */
+static void
+who_cannot_move_takes_nobodys_place(void **state)
+{
+	static const enum policy_mode cannot[] = {POLICY_OBSERVE, POLICY_ADVISE, POLICY_ACT};
+	struct world *w;
+	size_t i;
+
+	for (i = 0; i < sizeof(cannot) / sizeof(cannot[0]); i++) {
+		w = world_create(POLICY_ACT);
+		w->policy->max_in_migration = SHARE_ONE / 2;
+		steering_set_mode(w->f->g.steering, w->primary, &cannot[i]);
+		if (cannot[i] == POLICY_ACT)
+			registry_set_health(w->f->g.registry, w->shadow, HEALTH_DOWN, "check: no");
+		seconds(w, 20);
+		w->primary_errors = w->other_errors = 0.5;
+		seconds(w, 2);
+		assert_int_equal(w->primary->shift, 0);
+		assert_true(w->other->shift > 0);
+		world_free(w);
+	}
+}
+
+static void
+two_do_not_move_where_one_may(void **state)
+{
+	struct world *w = world_create(POLICY_ACT);
+
+	w->policy->max_in_migration = SHARE_ONE / 2;
+	seconds(w, 20);
+	w->primary_errors = w->other_errors = 0.5;
+	seconds(w, 2);
+	assert_true(w->primary->shift > 0);
+	assert_int_equal(w->other->shift, 0);
+	assert_true(was_decided(w, "capped"));
+	world_free(w);
+}
+
 static void
 a_shift_by_hand_keeps_the_policy_off_until_released(void **state)
 {
@@ -296,6 +336,8 @@ main(void)
 			cmocka_unit_test(a_shadow_that_is_worse_gets_the_canary_and_no_more),
 			cmocka_unit_test(observing_touches_nothing_and_tells_once),
 			cmocka_unit_test(advising_waits_for_approval),
+			cmocka_unit_test(who_cannot_move_takes_nobodys_place),
+			cmocka_unit_test(two_do_not_move_where_one_may),
 			cmocka_unit_test(a_shift_by_hand_keeps_the_policy_off_until_released),
 			cmocka_unit_test(a_shift_of_the_policy_goes_on_after_a_restart),
 			cmocka_unit_test(a_mode_set_by_an_operator_outlasts_a_restart),
