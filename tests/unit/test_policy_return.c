@@ -66,11 +66,31 @@ nothing_returns_in_an_interval_with_risk(void **state)
 	}
 }
 
+/* An operator's release, or a file that takes the shift back, in the middle of it. */
+static void
+what_is_taken_over_at_home_wants_no_copies(void **state)
+{
+	struct policy_config c = fixture_policy();
+	struct policy_input in = fixture_input();
+	struct policy p = {0};
+
+	in.can_mirror = true;
+	in.risk = 0.9;
+	fixture_tick(&p, &c, &in);
+	fixture_tick(&p, &c, &in);
+	assert_true(p.state == POLICY_STATE_mirror && p.mirror);
+	policy_adopt(&p, 0, 0, in.now_ms);
+	p.hot = 0;
+	in.risk = 0.01;
+	assert_false(fixture_tick(&p, &c, &in).mirror);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(a_relieved_primary_stays_relieved_for_the_dwell),
+			cmocka_unit_test(what_is_taken_over_at_home_wants_no_copies),
 			cmocka_unit_test(nothing_returns_in_an_interval_with_risk),
 	};
 
