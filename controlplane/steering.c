@@ -284,8 +284,8 @@ notice_hands(struct steering *s, struct endpoint *e, struct pair *p)
 {
 	bool home = !e->policy.steers && e->shift == e->config->shift;
 
-	/* The file took it back. */
-	if (home && p->policy.shift > e->shift)
+	/* The file took it back, or has another base. */
+	if (home && p->policy.shift != e->shift)
 		policy_adopt(&p->policy, e->shift, e->shift, p->input.now_ms);
 	if (e->policy.hold || home || (e->policy.steers && e->shift == p->policy.shift))
 		return;

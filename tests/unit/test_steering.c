@@ -303,6 +303,43 @@ a_shift_of_the_policy_goes_on_after_a_restart(void **state)
 	world_free(w);
 }
 
+/* The file says another base now: traffic is where it says, and the policy begins from there. */
+static void
+a_base_that_is_changed_in_the_middle_of_a_shift_is_home(void **state)
+{
+	static const uint32_t base[] = {SHARE_ONE / 100, SHARE_ONE / 4 * 3, SHARE_ONE};
+	uint32_t was, seen;
+	struct world *w;
+	size_t i;
+
+	for (i = 0; i < sizeof(base) / sizeof(base[0]); i++) {
+		w = world_create(POLICY_ACT);
+		seconds(w, 60);
+		w->policy->rule_count = 1;
+		w->policy->rule = calloc(1, sizeof(*w->policy->rule));
+		assert_null(policy_rule_parse("errors > 0.1%", w->policy->rule));
+		w->primary_errors = 0.01;
+		for (seen = 0; w->primary->shift < SHARE_ONE / 4 || seen < 2;) {
+			was = w->primary->shift;
+			second(w);
+			seen += w->primary->shift != was;
+			assert_true(w->now_ms < 2000000);
+		}
+		assert_true(w->primary->shift < SHARE_ONE);
+		w->primary_errors = 0;
+		/* As a reload does it. */
+		((struct config_endpoint *)(uintptr_t)w->primary->config)->shift = base[i];
+		registry_set_shift(w->f->g.registry, w->primary, base[i], SETTING_FILE);
+		w->primary->policy.steers = false;
+		second(w);
+		assert_int_equal(w->primary->shift, base[i]);
+		seconds(w, 100);
+		assert_int_equal(w->primary->shift, base[i]);
+		assert_false(w->primary->policy.hold);
+		world_free(w);
+	}
+}
+
 static void
 a_mode_set_by_an_operator_outlasts_a_restart(void **state)
 {
@@ -340,6 +377,7 @@ main(void)
 			cmocka_unit_test(two_do_not_move_where_one_may),
 			cmocka_unit_test(a_shift_by_hand_keeps_the_policy_off_until_released),
 			cmocka_unit_test(a_shift_of_the_policy_goes_on_after_a_restart),
+			cmocka_unit_test(a_base_that_is_changed_in_the_middle_of_a_shift_is_home),
 			cmocka_unit_test(a_mode_set_by_an_operator_outlasts_a_restart),
 	};
 
