@@ -4,7 +4,8 @@
 #include <math.h>
 #include <stddef.h>
 
-/* A boundary at 0 or 1 would make one request decide; nobody promises that much. */
+/* A boundary at 0 or 1 would make one request decide; nobody promises that much. For `worse` one near 1 is none at all:
+ * a lower one would call worse what is as bad as the reference. */
 #define BOUNDARY_MIN 0.002
 #define BOUNDARY_MAX 0.998
 
@@ -68,7 +69,9 @@ log_mixture(const struct sequential_share *s, double b, double end)
 double
 sequential_log_worse(const struct sequential_share *s)
 {
-	return log_mixture(s, clamp(s->reference + s->margin / 2), 1);
+	double b = s->reference + s->margin / 2;
+
+	return b > BOUNDARY_MAX ? 0 : log_mixture(s, clamp(b), 1);
 }
 
 double

@@ -87,6 +87,20 @@ a_candidate_that_is_worse_is_rarely_called_good_at_any_look(void **state)
 	}
 }
 
+/* An objective that nobody ever met, answers that nobody ever gets: worse than all of them there is not. */
+static void
+where_all_is_bad_already_nothing_is_worse(void **state)
+{
+	static const double references[] = {0.98, 0.995, 0.999, 1};
+	size_t i;
+
+	for (i = 0; i < sizeof(references) / sizeof(references[0]); i++) {
+		assert_true(ever(SEQUENTIAL_WORSE, references[i], 0.05, references[i]) <= ALLOWED);
+		assert_true(ever(SEQUENTIAL_WORSE, references[i], 0.05, 1) <= ALLOWED);
+		assert_true(ever(SEQUENTIAL_WORSE, references[i], 0.002, references[i]) <= ALLOWED);
+	}
+}
+
 /* Looks of ten requests until there is a verdict. */
 static double
 requests_until_verdict(
@@ -205,6 +219,7 @@ main(void)
 					a_candidate_that_is_no_worse_is_rarely_called_worse_at_any_look),
 			cmocka_unit_test(
 					a_candidate_that_is_worse_is_rarely_called_good_at_any_look),
+			cmocka_unit_test(where_all_is_bad_already_nothing_is_worse),
 			cmocka_unit_test(verdicts_come_after_few_requests),
 			cmocka_unit_test(an_interval_counts_as_a_batch_at_most),
 			cmocka_unit_test(what_is_not_a_number_decides_nothing),
