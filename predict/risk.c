@@ -84,18 +84,23 @@ risk_endpoint_size(size_t metric_count)
 	return sizeof(struct risk_endpoint) + metric_count * sizeof(struct risk_metric);
 }
 
-/* FNV-1a over the names and the zeros between them. */
+#define FNV_PRIME 0x100000001b3u
+
+/* FNV-1a over the names, and the scale on which each is remembered. */
 static uint64_t
 layout_of(const struct metric *metric, size_t count)
 {
-	uint64_t hash = 0xcbf29ce484222325u;
+	uint64_t hash = 0xcbf29ce484222325u, floor;
 	const char *p;
 	size_t i;
 
 	for (i = 0; i < count; i++) {
 		for (p = metric[i].name; *p; p++)
-			hash = (hash ^ (uint8_t)*p) * 0x100000001b3u;
-		hash *= 0x100000001b3u;
+			hash = (hash ^ (uint8_t)*p) * FNV_PRIME;
+		memcpy(&floor, &metric[i].floor, sizeof(floor));
+		hash = (hash ^ floor ^ floor >> 32) * FNV_PRIME;
+		hash = (hash ^ (uint64_t)metric[i].shape << 8 ^ (uint8_t)metric[i].worse) *
+				FNV_PRIME;
 	}
 	return hash;
 }

@@ -106,7 +106,7 @@ struct risk_endpoint *risk_endpoint_create(
 		const struct metric *metric, size_t count); /* NULL when out of memory */
 void risk_endpoint_free(struct risk_endpoint *e);
 size_t risk_endpoint_size(size_t metric_count);
-/* Is it for just these metrics, by name and order? If not, it must begin anew. */
+/* Is it for just these metrics, by name, order and scale? If not, it must begin anew. */
 bool risk_endpoint_fits(const struct risk_endpoint *e, const struct metric *metric, size_t count);
 /* Takes a copy that was saved. False, and nothing changed, if it is not one of this version and these metrics.
  * Statements still open when it was saved are forgotten. */

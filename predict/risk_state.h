@@ -39,7 +39,7 @@ struct risk_pending {
 
 struct risk_endpoint {
 	uint32_t version, metric_count;
-	uint64_t layout; /* hash of the metrics' names */
+	uint64_t layout; /* hash of the metrics' names and scales */
 	uint64_t now_ms, statement_ms;
 	uint32_t seen; /* intervals with anything measured */
 	struct silence silence;
