@@ -29,6 +29,7 @@
 #define ENDPOINT_SAVE_S 600 /* one after the other within it */
 #define LOAD_QUANTILE 0.9 /* of the load to come that is held against the capacity */
 #define REST_MS 1 /* between the turns of a batch */
+#define RELIEF (SHARE_ONE / 4) /* a canary less is still what it was */
 #define QUIET_S 5 /* without a request: nothing would be seen of a failure */
 
 /* One endpoint. */
@@ -232,6 +233,7 @@ facts_of(struct predictor *p, struct guess *s, const struct endpoint *e, struct 
 	f->checks_failing = p->g->health ? health_failing(p->g->health, e) : 0;
 	s->quiet_s = f->requests > 0 || f->tried > 0 ? 0 : s->quiet_s + 1;
 	f->observed = s->quiet_s < QUIET_S;
+	f->relieved = e->shift > e->config->shift + RELIEF;
 }
 
 /*

@@ -145,7 +145,7 @@ risk_endpoint_restore(struct risk_endpoint *e, const void *saved, size_t size)
 	/* Monotonic times mean nothing after a restart, and who knows what happened meanwhile. */
 	memset(e->pending, 0, sizeof(e->pending));
 	e->now_ms = e->statement_ms = e->alarm_ms = 0;
-	e->failing = e->observed = e->alarmed = false;
+	e->failing = e->observed = e->watched = e->alarmed = false;
 	e->bad_s = e->good_s = e->pending_next = 0;
 	memset(e->held, 0, sizeof(e->held));
 	e->silence.quiet_s = 0;

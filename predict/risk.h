@@ -68,6 +68,7 @@ struct risk_facts {
 	bool suspect; /* evidence against it, not yet down */
 	double checks_failing; /* consecutive failures of its check as a share of `fall` */
 	bool observed; /* it serves requests or gets copies: its failure would be seen */
+	bool relieved; /* of traffic by a shift: what becomes of it is not what would have */
 };
 
 struct risk_input {

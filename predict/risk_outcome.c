@@ -7,6 +7,9 @@
  *      |  survived: outcome of the horizon that ended is "no", the interval is learnt as survived
  *      |  failure: all open horizons are "yes", the interval it fell into is learnt, later ones never began
  *      |  not watched any more: open horizons are censored, nothing is learnt of them
+ *
+ * An endpoint that a shift relieved of traffic is not watched: that it survived then speaks for the shift, not against
+ * what was said.
  */
 #include <math.h>
 #include <string.h>
@@ -139,7 +142,7 @@ begin_failing(struct risk_model *m, struct risk_endpoint *e, const struct risk_i
 	uint64_t at_ms = in->now_ms > ago ? in->now_ms - ago : 0;
 
 	e->failing = true;
-	if (!in->facts->observed)
+	if (!e->watched)
 		return;
 	forget_since(e, at_ms);
 	each_pending(m, e, at_ms, failed_after);
@@ -150,15 +153,17 @@ void
 risk_outcome_update(struct risk_model *m, struct risk_endpoint *e, const struct risk_input *in)
 {
 	bool bad = bad_now(e) || in->facts->down;
+	bool watched = in->facts->observed && !in->facts->relieved;
 
 	e->bad_s = bad ? e->bad_s + 1 : 0;
 	e->good_s = bad ? 0 : e->good_s + 1;
 	e->now_ms = in->now_ms;
-	if (!in->facts->observed && e->observed) {
+	if (!watched && e->watched) {
 		each_pending(m, e, in->now_ms, censored);
 		m->alarms -= e->alarmed && m->alarms > 0; /* what it would have been is not known */
 	}
 	e->observed = in->facts->observed;
+	e->watched = watched;
 	if (!e->failing && (in->facts->down || e->bad_s >= FAILING_S))
 		begin_failing(m, e, in);
 	else if (e->failing && e->good_s >= WELL_S)
@@ -173,7 +178,7 @@ alarm_update(struct risk_model *m, struct risk_endpoint *e, double probability)
 
 	if (alarm && !e->alarmed) {
 		e->alarm_ms = e->now_ms;
-		m->alarms += e->observed;
+		m->alarms += e->watched;
 	}
 	/* It is over when the risk is well below: one alarm, not one for each crossing. */
 	e->alarmed = alarm || (e->alarmed && !e->failing && probability >= m->threshold / 2);
@@ -197,7 +202,7 @@ risk_outcome_say(struct risk_model *m, struct risk_endpoint *e, const struct ris
 	unsigned k;
 
 	alarm_update(m, e, r->probability[1]);
-	if (e->failing || !e->observed || isnan(r->probability[0]) ||
+	if (e->failing || !e->watched || isnan(r->probability[0]) ||
 			e->now_ms < e->statement_ms + RISK_STATEMENT_S * 1000)
 		return;
 	e->statement_ms = e->now_ms;

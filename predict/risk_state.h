@@ -55,6 +55,7 @@ struct risk_endpoint {
 			near_metric, full_metric;
 	uint32_t bad_s, good_s; /* consecutive intervals beyond and within the objective */
 	bool failing, observed, alarmed;
+	bool watched; /* observed, and with its traffic: statements have an outcome */
 	uint64_t alarm_ms; /* since when the 60 s probability is at or above the threshold */
 	double held[RISK_HORIZONS]; /* what was said when it was last watched, fading */
 	struct hazard_input x;

@@ -92,12 +92,37 @@ a_metric_on_another_scale_begins_anew(void **state)
 	assert_false(risk_endpoint_fits(endpoint, metric, COUNT));
 }
 
+/* It was about to fail, was relieved of its traffic, and lived: that is no false alarm. */
+static void
+what_a_shift_relieved_teaches_nothing(void **state)
+{
+	struct risk_model before;
+
+	seconds(60);
+	facts.outside = 1;
+	facts.checks_failing = 0.9;
+	seconds(10);
+	assert_true(risk.probability[1] > 0.5);
+	before = model;
+	facts.outside = facts.checks_failing = 0;
+	facts.relieved = true;
+	seconds(400);
+	assert_true(model.hazard.learnt == before.hazard.learnt);
+	assert_memory_equal(model.map, before.map, sizeof(before.map));
+	assert_true(model.censored > before.censored);
+	assert_true(risk.observed && risk.probability[1] < 0.1); /* and it is said */
+	facts.relieved = false;
+	seconds(60);
+	assert_true(model.hazard.learnt > before.hazard.learnt);
+}
+
 int
 main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 			TEST(a_metric_on_another_scale_begins_anew),
+			TEST(what_a_shift_relieved_teaches_nothing),
 	};
 
 	return cmocka_run_group_tests_name("risk_change", tests, NULL, NULL);
