@@ -63,12 +63,25 @@ until_parse(const json_t *value, uint64_t *wall_ms)
 	return true;
 }
 
+/* Names come from outside and end on terminals: C0 and C1 of Unicode, the latter as UTF-8 (jansson has seen to that). */
+static bool
+has_control(const char *text)
+{
+	const unsigned char *c = (const unsigned char *)text;
+
+	for (; *c; c++) {
+		if (*c < ' ' || *c == 0x7f || (c[0] == 0xc2 && c[1] < 0xa0))
+			return true;
+	}
+	return false;
+}
+
 static bool
 name_copy(const json_t *value, char out[OUTSIDE_NAME_MAX])
 {
 	const char *text = json_string_value(value);
 
-	if (!text || !text[0] || strlen(text) >= OUTSIDE_NAME_MAX)
+	if (!text || !text[0] || strlen(text) >= OUTSIDE_NAME_MAX || has_control(text))
 		return false;
 	strcpy(out, text);
 	return true;
@@ -128,7 +141,9 @@ outside_parse(const char *text, size_t len, struct outside_factor out[OUTSIDE_FA
 	int n;
 
 	if (!list) {
-		snprintf(error, ERROR_SIZE, "line %d: %.80s", fault.line, fault.text);
+		/* jansson quotes what it met. */
+		snprintf(error, ERROR_SIZE, "line %d: %.80s", fault.line,
+				has_control(fault.text) ? "no JSON" : fault.text);
 		return -EINVAL;
 	}
 	n = factors_parse(list, out, error);

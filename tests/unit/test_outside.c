@@ -85,6 +85,15 @@ documents_are_read_whole_or_not_at_all(void **state)
 					"[{\"zone\":\"a\",\"factor\":\"x\",\"severity\":1,"
 					"\"until\":\"tomorrow\"}]",
 					"no until", -1},
+			{"a name that is a command to a terminal",
+					"[{\"zone\":\"a\",\"factor\":\"\\u001b[2J\",\"severity\":1,"
+					"\"until\":1}]",
+					"no factor", -1},
+			{"and one in eight bits",
+					"[{\"zone\":\"a\\u009b2J\",\"factor\":\"x\",\"severity\":1,"
+					"\"until\":1}]",
+					"zone nor region", -1},
+			{"no JSON, but a command", "\033[2J", "line 1", -1},
 			{"the second is wrong",
 					"[{\"zone\":\"a\",\"factor\":\"x\",\"severity\":1,"
 					"\"until\":1},{}]",
@@ -100,6 +109,8 @@ documents_are_read_whole_or_not_at_all(void **state)
 		if ((n < 0) != (cases[i].count < 0) || (n >= 0 && n != cases[i].count) ||
 				(n < 0 && !strstr(error, cases[i].error)))
 			fail_msg("%s: %d, '%s'", cases[i].name, n, n < 0 ? error : "");
+		if (n < 0 && strchr(error, '\033'))
+			fail_msg("%s: told with its command", cases[i].name);
 	}
 }
 
