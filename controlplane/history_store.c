@@ -34,6 +34,7 @@ enum statement {
 	RECORD_EXPIRE,
 	MODEL_PUT,
 	MODEL_FORGET,
+	MODEL_EXPIRE,
 	SLOT_OLDEST,
 	SLOT_DELETE,
 	PAGES,
@@ -68,6 +69,8 @@ static const char *const statement_text[STATEMENTS] = {
 		[MODEL_PUT] = "INSERT OR REPLACE INTO model(name, version, time, state) "
 			      "VALUES(?1, ?2, ?3, ?4)",
 		[MODEL_FORGET] = "DELETE FROM model WHERE substr(name, 1, length(?1))=?1",
+		[MODEL_EXPIRE] = "DELETE FROM model WHERE id IN (SELECT id FROM model WHERE "
+				 "time<?1 ORDER BY time LIMIT 100)",
 		[SLOT_OLDEST] = "SELECT min(slot) FROM chunk WHERE tier=?1",
 		[SLOT_DELETE] = "DELETE FROM chunk WHERE tier=?1 AND slot=?2",
 		[PAGES] = "PRAGMA page_count",
@@ -546,6 +549,13 @@ history_store_model_forget(struct history_store *s, const char *name_prefix)
 	return run(s, MODEL_FORGET);
 }
 
+int
+history_store_expire_models(struct history_store *s, uint64_t before_ms)
+{
+	sqlite3_bind_int64(s->statement[MODEL_EXPIRE], 1, (int64_t)before_ms);
+	return run(s, MODEL_EXPIRE);
+}
+
 /* -1: the tier is empty. */
 static int
 oldest_slot(struct history_store *s, enum history_tier tier, int64_t *slot)
@@ -594,6 +604,8 @@ history_store_drop_oldest(struct history_store *s)
 	if (error || oldest == HISTORY_TIERS)
 		return error;
 	error = history_store_expire_records(s, (uint64_t)first_end * 1000);
+	if (error == 0)
+		error = history_store_expire_models(s, (uint64_t)first_end * 1000);
 	return error ? error : delete_slot(s, oldest, slot[oldest]);
 }
 

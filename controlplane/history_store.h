@@ -43,8 +43,8 @@ int history_store_series_names(struct history_store *s, int64_t id, const char *
 /* Forgets series of which nothing is kept any more: `history_store_seen` is told of each chunk of the last tier. */
 int history_store_seen(struct history_store *s, int64_t id, uint32_t second);
 int history_store_forget_series(struct history_store *s);
-int history_store_last_series(
-		struct history_store *s, int64_t *id); /* the greatest; 0: there is none */
+/* The greatest id; 0 if there is none. */
+int history_store_last_series(struct history_store *s, int64_t *id);
 
 /* All series' samples of one second, as history_tail.h packs them, until they are in chunks. */
 int history_store_tail(struct history_store *s, uint32_t second, const void *blob, size_t size);
@@ -79,6 +79,8 @@ int history_store_model_forget(struct history_store *s, const char *name_prefix)
 int history_store_expire(struct history_store *s, enum history_tier tier, uint32_t before_second,
 		bool *deleted);
 int history_store_expire_records(struct history_store *s, uint64_t before_ms);
+/* And models that nobody has saved since. */
+int history_store_expire_models(struct history_store *s, uint64_t before_ms);
 /* Deletes the oldest slot of all. */
 int history_store_drop_oldest(struct history_store *s);
 

@@ -508,8 +508,13 @@ expire(struct history_writer *w)
 			error = history_store_expire(
 					w->store, tier, w->second - l->keep_s[tier], &deleted);
 	}
-	if (error == 0 && l->keep_records_s < w->second)
+	if (l->keep_records_s >= w->second)
+		return error;
+	if (error == 0)
 		error = history_store_expire_records(
+				w->store, (w->second - l->keep_records_s) * 1000ull);
+	if (error == 0)
+		error = history_store_expire_models(
 				w->store, (w->second - l->keep_records_s) * 1000ull);
 	return error;
 }

@@ -101,8 +101,16 @@ calendar_build(struct load_forecasts *f, const struct config *config)
 		c->bit[i] = bit_of(c, config, config->event[i].name);
 	}
 	c->count = config->event_count;
-	history_model_save(
-			f->g->history, CALENDAR_NAME, CALENDAR_VERSION, c->name, sizeof(c->name));
+}
+
+static void
+calendar_save(const struct load_forecasts *f)
+{
+	const struct load_calendar *c = &f->calendar;
+
+	if (c->count)
+		history_model_save(f->g->history, CALENDAR_NAME, CALENDAR_VERSION, c->name,
+				sizeof(c->name));
 }
 
 /*
@@ -322,8 +330,12 @@ load_forecasts_tick_at(struct load_forecasts *f, int64_t wall_s, int32_t zone_s)
 
 	f->wall_s = wall_s;
 	f->zone_s = zone_s;
-	if (f->config != config)
+	if (f->config != config) {
 		calendar_build(f, config);
+		calendar_save(f);
+	} else if (wall_s % SAVE_S == 0) {
+		calendar_save(f);
+	}
 	for (i = 0; i < registry_service_count(f->g->registry); i++)
 		tick_service(f, registry_service_at(f->g->registry, i));
 }
