@@ -13,6 +13,7 @@
 #include "collect.h"
 #include "fake_gateway.h"
 #include "measure.h"
+#include "predictor.h"
 #include "registry.h"
 
 #define REQUESTS 100 /* per second, of the pair */
@@ -27,15 +28,15 @@ struct world {
 };
 
 static struct world *
-world_create(enum policy_mode mode)
+world_of(const char *service, const char *const name[3], enum policy_mode mode)
 {
 	struct world *w = calloc(1, sizeof(*w));
 
 	assert_non_null(w);
 	w->f = fake_create("/run/fake.sock");
-	w->primary = fake_endpoint(w->f, "web", "web1");
-	w->shadow = fake_endpoint(w->f, "web", "web1s");
-	w->other = fake_endpoint(w->f, "web", "web2");
+	w->primary = fake_endpoint(w->f, service, name[0]);
+	w->shadow = fake_endpoint(w->f, service, name[1]);
+	w->other = fake_endpoint(w->f, service, name[2]);
 	/* The configuration is only read; this is the test's own. */
 	w->policy = (struct policy_config *)(uintptr_t)&w->primary->service->config->policy;
 	w->policy->mode = mode;
@@ -47,6 +48,12 @@ world_create(enum policy_mode mode)
 	w->now_ms = 1000000;
 	w->f->lcore[0].view_generation = w->f->lcore[1].view_generation = 1;
 	return w;
+}
+
+static struct world *
+world_create(enum policy_mode mode)
+{
+	return world_of("web", (const char *[]){"web1", "web1s", "web2"}, mode);
 }
 
 static void
@@ -244,6 +251,145 @@ who_cannot_move_takes_nobodys_place(void **state)
 	}
 }
 
+/* A rule that is true of the primary alone, and at once. */
+static void
+make_bad(struct world *w)
+{
+	w->policy->rule_count = 1;
+	w->policy->rule = calloc(1, sizeof(*w->policy->rule));
+	assert_null(policy_rule_parse("errors > 0.1%", w->policy->rule));
+	w->primary_errors = 0.01;
+}
+
+static void
+make_well(struct world *w)
+{
+	w->primary_errors = 0;
+}
+
+static void
+drain_shadow(struct world *w)
+{
+	w->shadow->drain = true;
+}
+
+static void
+suspect_shadow(struct world *w)
+{
+	w->shadow->suspect = true;
+}
+
+static void
+fill_shadow(struct world *w)
+{
+	struct config_forecast *f =
+			(struct config_forecast *)(uintptr_t)&w->shadow->service->config->forecast;
+
+	f->load = LOAD_REQUESTS;
+	f->capacity = REQUESTS / 2;
+}
+
+/* It serves somebody else, and fails. */
+static void
+endanger_shadow(struct world *w)
+{
+	int i;
+
+	w->policy->prediction = true;
+	for (i = 0; i < 30; i++) {
+		serve(w, w->shadow, 50, 0.5);
+		second(w);
+		predictor_tick_at(w->f->g.predictor, w->now_ms);
+	}
+	seconds(w, 40); /* its risk stands, what was compared does not */
+}
+
+static void
+what_speaks_against_a_shadow_keeps_traffic_from_it(void **state)
+{
+	static const struct {
+		void (*make)(struct world *w);
+		const char *rung;
+	} cases[] = {{drain_shadow, "shadow_down"}, {suspect_shadow, "shadow_suspect"},
+			{fill_shadow, "shadow_small"}, {endanger_shadow, "shadow_risk"}};
+	struct world *w;
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		w = world_create(POLICY_ACT);
+		seconds(w, 20);
+		cases[i].make(w);
+		make_bad(w);
+		seconds(w, 2);
+		if (w->primary->shift || !was_decided(w, cases[i].rung))
+			fail_msg("not %s", cases[i].rung);
+		world_free(w);
+	}
+}
+
+static void
+a_risk_moves_traffic_where_there_is_no_objective(void **state)
+{
+	struct world *w = world_create(POLICY_ACT);
+	int i;
+
+	memset((struct policy_objective *)(uintptr_t)&w->primary->service->config->objective, 0,
+			sizeof(struct policy_objective));
+	w->policy->prediction = true;
+	seconds(w, 20);
+	w->primary_errors = 0.5;
+	for (i = 0; i < 30 && !w->primary->shift; i++) {
+		second(w);
+		predictor_tick_at(w->f->g.predictor, w->now_ms);
+	}
+	assert_true(w->primary->shift > 0);
+	assert_true(was_decided(w, "risk"));
+	world_free(w);
+}
+
+static void
+what_is_drained_or_not_checked_yet_is_left_alone(void **state)
+{
+	struct world *w = world_create(POLICY_ACT);
+	struct steering_view view;
+
+	w->primary->drain = true;
+	make_bad(w);
+	seconds(w, 20);
+	assert_int_equal(w->primary->shift, 0);
+	world_free(w);
+	w = world_create(POLICY_ACT);
+	((struct config_endpoint *)(uintptr_t)w->primary->config)->check.kind = CHECK_TCP;
+	registry_set_health(w->f->g.registry, w->primary, HEALTH_UNKNOWN, "");
+	make_bad(w);
+	seconds(w, 20);
+	assert_int_equal(w->primary->shift, 0);
+	assert_false(steering_view(w->f->g.steering, w->primary, &view));
+	world_free(w);
+}
+
+static void
+copies_flow_while_a_udp_pair_shifts_and_end_with_it(void **state)
+{
+	struct world *w = world_of("dns", (const char *[]){"dns1", "dns1s", "dns2"}, POLICY_ACT);
+	int i;
+
+	seconds(w, 20);
+	assert_int_equal(w->primary->mirror.share, 0);
+	make_bad(w);
+	second(w);
+	assert_int_equal(w->primary->mirror.share, SHARE_ONE);
+	assert_true(w->primary->policy.mirrors);
+	make_well(w);
+	for (i = 0; i < 300 && w->primary->shift; i++)
+		second(w);
+	assert_int_equal(w->primary->shift, 0);
+	second(w);
+	assert_int_equal(w->primary->mirror.share, 0);
+	assert_false(w->primary->policy.mirrors);
+	world_free(w);
+}
+
 static void
 two_do_not_move_where_one_may(void **state)
 {
@@ -315,10 +461,7 @@ a_base_that_is_changed_in_the_middle_of_a_shift_is_home(void **state)
 	for (i = 0; i < sizeof(base) / sizeof(base[0]); i++) {
 		w = world_create(POLICY_ACT);
 		seconds(w, 60);
-		w->policy->rule_count = 1;
-		w->policy->rule = calloc(1, sizeof(*w->policy->rule));
-		assert_null(policy_rule_parse("errors > 0.1%", w->policy->rule));
-		w->primary_errors = 0.01;
+		make_bad(w);
 		for (seen = 0; w->primary->shift < SHARE_ONE / 4 || seen < 2;) {
 			was = w->primary->shift;
 			second(w);
@@ -326,7 +469,7 @@ a_base_that_is_changed_in_the_middle_of_a_shift_is_home(void **state)
 			assert_true(w->now_ms < 2000000);
 		}
 		assert_true(w->primary->shift < SHARE_ONE);
-		w->primary_errors = 0;
+		make_well(w);
 		/* As a reload does it. */
 		((struct config_endpoint *)(uintptr_t)w->primary->config)->shift = base[i];
 		registry_set_shift(w->f->g.registry, w->primary, base[i], SETTING_FILE);
@@ -375,6 +518,10 @@ main(void)
 			cmocka_unit_test(advising_waits_for_approval),
 			cmocka_unit_test(who_cannot_move_takes_nobodys_place),
 			cmocka_unit_test(two_do_not_move_where_one_may),
+			cmocka_unit_test(what_speaks_against_a_shadow_keeps_traffic_from_it),
+			cmocka_unit_test(a_risk_moves_traffic_where_there_is_no_objective),
+			cmocka_unit_test(what_is_drained_or_not_checked_yet_is_left_alone),
+			cmocka_unit_test(copies_flow_while_a_udp_pair_shifts_and_end_with_it),
 			cmocka_unit_test(a_shift_by_hand_keeps_the_policy_off_until_released),
 			cmocka_unit_test(a_shift_of_the_policy_goes_on_after_a_restart),
 			cmocka_unit_test(a_base_that_is_changed_in_the_middle_of_a_shift_is_home),
