@@ -349,7 +349,9 @@ tell(struct steering *s, struct endpoint *e, struct pair *p, const struct policy
 			.decision = d};
 	uint64_t number = steering_record_add(s->record, &c);
 
-	p->asked = d->outcome == POLICY_ASKED ? number : 0;
+	/* What stands in the way for a while takes no question back. */
+	if (d->outcome != POLICY_STAYED)
+		p->asked = d->outcome == POLICY_ASKED ? number : 0;
 }
 
 static void

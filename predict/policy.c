@@ -35,14 +35,19 @@ stretched(const struct policy *p, uint32_t ms)
 	return (uint64_t)ms << p->backoff;
 }
 
-/* The same obstacle each second is one decision. */
+/* The same obstacle each second is one decision, and so are two that alternate. */
 static void
 note(struct turn *t, enum policy_rung rung, enum policy_outcome outcome)
 {
+	uint32_t *told = t->p->told;
+
 	t->d.rung = rung;
 	t->d.outcome = outcome;
-	if (outcome == POLICY_DONE || rung != t->p->noted)
+	if (outcome == POLICY_DONE)
+		memset(told, 0, sizeof(t->p->told));
+	if (outcome == POLICY_DONE || !(told[outcome] & 1u << rung))
 		t->d.note = true;
+	told[outcome] |= 1u << rung;
 	t->p->noted = rung;
 }
 
@@ -189,6 +194,7 @@ rest(struct turn *t, enum policy_rung rung)
 	}
 	if (p->in.cool) {
 		p->noted = RUNG_calm;
+		memset(p->told, 0, sizeof(p->told));
 		p->approved = false;
 	}
 	if (p->state == POLICY_STATE_prepare && !p->in.load_coming) {
@@ -661,6 +667,7 @@ policy_adopt(struct policy *p, uint32_t shift, uint32_t base, uint64_t now_ms)
 	p->base = base;
 	p->step_since_ms = now_ms;
 	p->mirror = p->beyond = false;
+	memset(p->told, 0, sizeof(p->told));
 	p->approved = shift > base;
 	p->state = shift == POLICY_SHARE_ONE ? POLICY_STATE_shifted
 			: shift > base	     ? POLICY_STATE_shift

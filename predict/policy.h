@@ -48,6 +48,8 @@ enum policy_outcome {
 	POLICY_OUTCOMES
 };
 
+_Static_assert(POLICY_RUNGS <= 32, "a bit each in policy.told");
+
 struct policy_input {
 	uint64_t now_ms; /* monotonic; never goes back */
 	enum policy_mode mode; /* in force: an operator may have set another than the file's */
@@ -88,7 +90,8 @@ struct policy {
 	uint64_t step_since_ms, home_since_ms;
 	uint64_t cooling_until_ms, cooling_facts_until_ms;
 	uint32_t backoff; /* shifts in a row that did not hold */
-	enum policy_rung noted; /* the last rung that was reported */
+	enum policy_rung noted; /* the last rung that was met */
+	uint32_t told[POLICY_OUTCOMES]; /* rungs reported since something changed, a bit each */
 	struct policy_load load;
 	bool beyond; /* an unusual load is no reason any more to keep half with the primary */
 	bool resting; /* half each, and both stand it */

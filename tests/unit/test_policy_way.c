@@ -338,6 +338,42 @@ a_handful_of_failures_is_no_breach(void **state)
 	assert_int_equal(p.state, POLICY_STATE_verify);
 }
 
+/* A rule that flickers over a risk that stands: two reasons, not one decision a second. */
+static void
+reasons_that_alternate_are_told_once_each(void **state)
+{
+	static struct policy_rule rule;
+	static const enum policy_mode mode[] = {POLICY_OBSERVE, POLICY_ACT};
+	int i, k, told;
+
+	policy_rule_parse("cpu > 95%", &rule);
+	for (k = 0; k < 2; k++) {
+		setup(NULL);
+		c.rule = &rule;
+		c.rule_count = 1;
+		in.mode = mode[k];
+		in.shadow_suspect = k == 1;
+		at_risk();
+		for (i = told = 0; i < 600; i++) {
+			in.rule_value[0] = i % 2;
+			in.shadow_up = k == 0 || i % 3;
+			ticks(1);
+			told += last.note;
+		}
+		assert_int_equal(told, 2);
+		well();
+		in.rule_value[0] = 0;
+		in.shadow_up = true;
+		ticks(30);
+		at_risk();
+		for (i = told = 0; i < 10; i++) {
+			ticks(1);
+			told += last.note;
+		}
+		assert_int_equal(told, 1); /* of another time */
+	}
+}
+
 static void
 old_evidence_at_the_last_step_is_asked_for_anew(void **state)
 {
@@ -376,6 +412,7 @@ main(void)
 			TEST(a_primary_of_which_nothing_is_known_is_tried_again_after_four_dwells),
 			TEST(observing_freezes_a_shift_where_it_is),
 			TEST(a_handful_of_failures_is_no_breach),
+			TEST(reasons_that_alternate_are_told_once_each),
 			TEST(old_evidence_at_the_last_step_is_asked_for_anew),
 	};
 
