@@ -545,11 +545,38 @@ holds(const struct policy_rule *rule, double value, uint64_t now_ms, uint64_t *s
 	return now_ms - *since_ms >= rule->hold_ms;
 }
 
+static uint32_t
+hash_of(const char *text)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	for (; *text; text++)
+		hash = (hash ^ (uint8_t)*text) * 16777619u;
+	return hash;
+}
+
+/* A reload may have put another rule in this place, which has its own time to hold. */
+static void
+begin_new_rules(struct policy *p, const struct policy_config *c)
+{
+	uint32_t hash;
+	size_t i;
+
+	for (i = 0; i < c->rule_count && i < POLICY_RULES_MAX; i++) {
+		hash = hash_of(c->rule[i].text);
+		if (hash != p->rule_hash[i])
+			p->rule_since_ms[i] = p->shadow_rule_since_ms[i] = 0;
+		p->rule_hash[i] = hash;
+	}
+}
+
 static void
 look_rules(struct policy *p, const struct policy_config *c, const struct policy_input *in)
 {
 	size_t i;
 
+	if (p->in.config != c)
+		begin_new_rules(p, c);
 	p->in.rule = p->in.shadow_rule = false;
 	for (i = 0; i < c->rule_count && i < POLICY_RULES_MAX; i++) {
 		p->in.rule |= holds(

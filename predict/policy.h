@@ -87,6 +87,7 @@ struct policy {
 	uint64_t hot, cool, breached; /* newest interval in bit 0 */
 	uint64_t rule_since_ms[POLICY_RULES_MAX],
 			shadow_rule_since_ms[POLICY_RULES_MAX]; /* 0: false */
+	uint32_t rule_hash[POLICY_RULES_MAX]; /* of their texts: whose times these are */
 	uint64_t step_since_ms, home_since_ms;
 	uint64_t cooling_until_ms, cooling_facts_until_ms;
 	uint32_t backoff; /* shifts in a row that did not hold */

@@ -375,6 +375,41 @@ reasons_that_alternate_are_told_once_each(void **state)
 }
 
 static void
+a_rule_that_a_reload_put_in_the_place_of_another_has_its_own_time(void **state)
+{
+	static struct policy_rule first[2], second[2];
+	struct policy_config later;
+
+	policy_rule_parse("cpu > 99%", &first[0]);
+	policy_rule_parse("cpu > 10% for 5m", &first[1]);
+	policy_rule_parse("cpu > 99%", &second[0]);
+	policy_rule_parse("cpu > 20% for 30s", &second[1]);
+	c.rule = first;
+	c.rule_count = 2;
+	in.rule_value[0] = in.rule_value[1] = 0.5;
+	ticks(100);
+	later = c;
+	later.rule = second;
+	in.now_ms += 1000;
+	policy_look(&p, &later, &in);
+	assert_false(p.in.rule);
+	in.now_ms += 29000;
+	policy_look(&p, &later, &in);
+	assert_false(p.in.rule);
+	in.now_ms += 1000;
+	policy_look(&p, &later, &in);
+	assert_true(p.in.rule);
+	/* And one that stayed goes on. */
+	policy_look(&p, &c, &in);
+	in.now_ms += 400000;
+	policy_look(&p, &c, &in);
+	assert_true(p.in.rule);
+	later.rule = first;
+	policy_look(&p, &later, &in);
+	assert_true(p.in.rule);
+}
+
+static void
 old_evidence_at_the_last_step_is_asked_for_anew(void **state)
 {
 	int i, anew = 0;
@@ -413,6 +448,7 @@ main(void)
 			TEST(observing_freezes_a_shift_where_it_is),
 			TEST(a_handful_of_failures_is_no_breach),
 			TEST(reasons_that_alternate_are_told_once_each),
+			TEST(a_rule_that_a_reload_put_in_the_place_of_another_has_its_own_time),
 			TEST(old_evidence_at_the_last_step_is_asked_for_anew),
 	};
 
