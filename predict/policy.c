@@ -391,6 +391,8 @@ run_shifted(struct turn *t, struct ladder_result r)
 		fall_back(t, r.rung);
 	else if (r.wish == WISH_RETURN && age < stretched(t->p, t->c->dwell_ms))
 		quiet(t, RUNG_dwelling);
+	else if (r.wish == WISH_RETURN && !t->in->granted)
+		note(t, RUNG_capped, POLICY_STAYED);
 	else if (r.wish == WISH_RETURN)
 		begin_return(t, r.rung);
 	else if (r.rung == RUNG_both_bad)
@@ -653,12 +655,17 @@ look_pair(struct policy *p, const struct policy_config *c, const struct policy_i
 
 /* Of its service's share in migration it only needs a part if nothing else keeps it. */
 static bool
-would_leave(const struct policy *p)
+would_begin(const struct policy *p, const struct policy_config *c, uint64_t now_ms)
 {
 	struct ladder_input in = p->in;
+	enum ladder_wish wish;
 
 	in.granted = true;
-	return at_home(p) && ladder_decide(&in).wish == WISH_AWAY;
+	wish = ladder_decide(&in).wish;
+	if (p->state == POLICY_STATE_shifted)
+		return wish == WISH_RETURN &&
+				now_ms - p->step_since_ms >= stretched(p, c->dwell_ms);
+	return at_home(p) && wish == WISH_AWAY;
 }
 
 bool
@@ -677,7 +684,7 @@ policy_look(struct policy *p, const struct policy_config *c, const struct policy
 	policy_load_update(&p->load, in->requests,
 			at_home(p) && !p->in.hot && !p->in.breached && in->primary_up);
 	look_pair(p, c, in);
-	return would_leave(p);
+	return would_begin(p, c, in->now_ms);
 }
 
 void

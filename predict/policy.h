@@ -109,7 +109,8 @@ struct policy_decision {
 	bool compare_anew; /* the evidence so far is of another step */
 };
 
-/* First of every interval: takes in what was measured. True if traffic would leave the primary, were it granted. */
+/* First of every interval: takes in what was measured. True if traffic would begin to leave the primary, or to return
+ * to it, were it granted. */
 bool policy_look(struct policy *p, const struct policy_config *c, const struct policy_input *in);
 
 /* Second: one step at most. */

@@ -229,6 +229,41 @@ advising_waits_for_approval(void **state)
 }
 
 /* Of two that are bad at the same time one may move, and the first cannot. */
+static bool
+is_returning(const struct world *w, const struct endpoint *e)
+{
+	struct steering_view view;
+
+	return steering_view(w->f->g.steering, e, &view) &&
+			view.policy->state == POLICY_STATE_return;
+}
+
+/* They left at once, since they were down. */
+static void
+two_do_not_return_where_one_may(void **state)
+{
+	struct world *w = world_create(POLICY_ACT);
+	struct registry *r = w->f->g.registry;
+	int i, returned = 0;
+
+	w->policy->max_in_migration = SHARE_ONE / 2;
+	seconds(w, 20);
+	registry_set_health(r, w->primary, HEALTH_DOWN, "check: no");
+	registry_set_health(r, w->other, HEALTH_DOWN, "check: no");
+	second(w);
+	assert_true(w->primary->shift == SHARE_ONE && w->other->shift == SHARE_ONE);
+	registry_set_health(r, w->primary, HEALTH_UP, "check: ok");
+	registry_set_health(r, w->other, HEALTH_UP, "check: ok");
+	for (i = 0; i < 600 && (w->primary->shift || w->other->shift); i++) {
+		second(w);
+		returned |= is_returning(w, w->primary) | is_returning(w, w->other) << 1;
+		assert_false(is_returning(w, w->primary) && is_returning(w, w->other));
+	}
+	assert_int_equal(returned, 3);
+	assert_true(w->primary->shift == 0 && w->other->shift == 0);
+	world_free(w);
+}
+
 static void
 who_cannot_move_takes_nobodys_place(void **state)
 {
@@ -518,6 +553,7 @@ main(void)
 			cmocka_unit_test(advising_waits_for_approval),
 			cmocka_unit_test(who_cannot_move_takes_nobodys_place),
 			cmocka_unit_test(two_do_not_move_where_one_may),
+			cmocka_unit_test(two_do_not_return_where_one_may),
 			cmocka_unit_test(what_speaks_against_a_shadow_keeps_traffic_from_it),
 			cmocka_unit_test(a_risk_moves_traffic_where_there_is_no_objective),
 			cmocka_unit_test(what_is_drained_or_not_checked_yet_is_left_alone),
