@@ -413,7 +413,7 @@ look(struct steering *s, struct endpoint *e, struct policy_bid *bid, uint64_t no
 	watch_packets(s, e, p, now_ms);
 	gather(s, e, p, now_ms);
 	bid->wants = policy_look(&p->policy, c, &p->input) && may_move(p);
-	bid->migrating = policy_is_migrating(&p->policy);
+	bid->migrating = policy_is_migrating(&p->policy) && !p->policy.in.held;
 	bid->priority = c->impact * (isnan(p->input.risk) ? 1 : p->input.risk);
 }
 

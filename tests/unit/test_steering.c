@@ -403,6 +403,26 @@ what_is_drained_or_not_checked_yet_is_left_alone(void **state)
 	world_free(w);
 }
 
+/* Frozen in the middle of its shift it does not move, and must not keep others from it. */
+static void
+who_is_held_takes_nobodys_place(void **state)
+{
+	struct world *w = world_create(POLICY_ACT);
+
+	w->policy->max_in_migration = SHARE_ONE / 2;
+	w->policy->soak_ms = 3600000;
+	seconds(w, 20);
+	make_bad(w);
+	second(w);
+	assert_in_range(w->primary->shift, 1, SHARE_ONE / 2);
+	steering_hold(w->f->g.steering, w->primary, true);
+	w->other_errors = 0.5;
+	seconds(w, 2);
+	assert_in_range(w->primary->shift, 1, SHARE_ONE / 2);
+	assert_true(w->other->shift > 0);
+	world_free(w);
+}
+
 static void
 copies_flow_while_a_udp_pair_shifts_and_end_with_it(void **state)
 {
@@ -554,6 +574,7 @@ main(void)
 			cmocka_unit_test(who_cannot_move_takes_nobodys_place),
 			cmocka_unit_test(two_do_not_move_where_one_may),
 			cmocka_unit_test(two_do_not_return_where_one_may),
+			cmocka_unit_test(who_is_held_takes_nobodys_place),
 			cmocka_unit_test(what_speaks_against_a_shadow_keeps_traffic_from_it),
 			cmocka_unit_test(a_risk_moves_traffic_where_there_is_no_objective),
 			cmocka_unit_test(what_is_drained_or_not_checked_yet_is_left_alone),
