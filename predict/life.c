@@ -448,6 +448,17 @@ judge(struct school *s)
 	return 0;
 }
 
+static void
+tell_conditions(struct life_quality *q, const struct life_condition *c)
+{
+	size_t k;
+
+	q->conditions = c->count;
+	q->axes = c->axes;
+	for (k = 0; k < c->axes; k++)
+		q->axis[k] = c->axis[k].column;
+}
+
 static int
 train(struct school *s)
 {
@@ -465,6 +476,7 @@ train(struct school *s)
 		return -ENOMEM;
 	q->channels = s->life->lens.channels;
 	q->columns_used = s->life->lens.used;
+	tell_conditions(q, &s->life->lens.condition);
 	if (school_open(s) || school_fill(s) || learn(s))
 		return -ENOMEM;
 	return judge(s);
@@ -544,6 +556,17 @@ life_probability(const struct life_forecast *f, double horizon)
 	i = (size_t)position;
 	part = position - (double)i;
 	return (1 - part) * f->below[i] + part * f->below[i + 1];
+}
+
+size_t
+life_strangers(const struct life *life, const struct life_unit *unit)
+{
+	const struct life_condition *c = &life->lens.condition;
+	size_t i, strangers = 0;
+
+	for (i = 0; c->count && i < unit->rows; i++)
+		strangers += life_condition_of(c, unit->value + i * c->columns) < 0;
+	return strangers;
 }
 
 void

@@ -3,7 +3,8 @@
  * Remaining life: learnt from units that ran until they failed, told for a unit that still runs.
  *
  * The last row of a training unit is its failure; the remaining life of a row is the time from it to that one, at most
- * the cap, beyond which a young unit's rows say nothing. Rows are seen through a few channels in which the fleet moves
+ * the cap, beyond which a young unit's rows say nothing. Where rows are of several operating conditions, found in the
+ * fleet, each is put on its condition's scale (life_condition.h). Rows are seen through a few channels in which the fleet moves
  * more than its noise (life_feature.h); boosted regression trees (life_tree.h) learn the remaining life from levels,
  * slopes and age. They are trained several times without a share of the units, so that every training row has a guess by
  * trees that never saw its unit; what came of those guesses is the distribution that a guess stands for
@@ -21,6 +22,7 @@
 
 #define LIFE_UNITS_MIN 4 /* fewer do not tell how far lives differ */
 #define LIFE_COLUMNS_MAX 256
+#define LIFE_AXES_MAX 2 /* columns that make an operating condition together */
 #define LIFE_ROWS_MAX 4000000u /* of a fleet: 1.8 GB at most, 1 GB for 16 features */
 #define LIFE_STEPS 250 /* of the distribution from 0 to the cap */
 #define LIFE_INTERVAL 0.8 /* share of lives that end within the interval */
@@ -60,10 +62,16 @@ int life_follow(const struct life *life, const struct life_unit *unit, size_t fi
 /* Probability of failure within the horizon (unit of time). 0 below a horizon of 0, NAN beyond the cap. Monotone. */
 double life_probability(const struct life_forecast *forecast, double horizon);
 
+/* How many of the unit's rows are in none of the operating conditions that were learnt, and say nothing. 0 where no conditions
+ * were found. */
+size_t life_strangers(const struct life *life, const struct life_unit *unit);
+
 /* What the held-out guesses came to: each unit counts alike, its rows evenly. */
 struct life_quality {
 	size_t units, rows, channels;
 	size_t columns_used; /* that are not constant */
+	size_t conditions; /* operating conditions found by life_condition.h, 0: none */
+	size_t axes, axis[LIFE_AXES_MAX]; /* the columns that make them */
 	double typical_life; /* median of the units' */
 	double rmse, coverage,
 			width; /* of the median; of the interval; its mean, in the unit of time */

@@ -27,8 +27,10 @@ struct walk {
 };
 
 static void
-walk_row(struct walk *w, const struct life_lens *lens, const double *row)
+walk_row(struct walk *w, const struct life_lens *lens, const double *raw)
 {
+	double room[LIFE_COLUMNS_MAX];
+	const double *row = life_condition_apply(&lens->condition, raw, room);
 	size_t j;
 
 	for (j = 0; j < lens->used; j++) {
@@ -85,48 +87,69 @@ step_to(const struct life_unit *u, size_t row)
 	return row ? u->time[row] - u->time[row - 1] : 0;
 }
 
-/* Mean and standard deviation of a column, and its noise; false if it is constant. */
-static bool
-measure_column(const struct life_fleet *fleet, size_t column, double *mean, double *noise)
+/* Sums over a column. */
+struct column {
+	double n, mean, squares, pairs, jumps;
+	double last; /* of the unit, NAN: not known yet */
+};
+
+static void
+column_add(struct column *c, double value)
 {
-	double n = 0, m = 0, s = 0, pairs = 0, jumps = 0, sd;
-	size_t u, i;
+	double d = value - c->mean;
 
-	for (u = 0; u < fleet->count; u++) {
-		double last = NAN;
-
-		for (i = 0; i < fleet->unit[u].rows; i++) {
-			double value = fleet->unit[u].value[i * fleet->columns + column], d;
-
-			if (!isfinite(value))
-				continue;
-			d = value - m;
-			m += d / ++n;
-			s += d * (value - m);
-			if (!isnan(last)) {
-				jumps += (value - last) * (value - last);
-				pairs++;
-			}
-			last = value;
-		}
+	if (!isfinite(value))
+		return;
+	c->mean += d / ++c->n;
+	c->squares += d * (value - c->mean);
+	if (!isnan(c->last)) {
+		c->jumps += (value - c->last) * (value - c->last);
+		c->pairs++;
 	}
-	sd = n > 1 ? sqrt(s / (n - 1)) : 0;
-	if (!(sd > CONSTANT * (fabs(m) + CONSTANT)) || !isfinite(sd))
+	c->last = value;
+}
+
+/* False if it is constant. */
+static bool
+column_measure(const struct column *c, double *mean, double *noise)
+{
+	double sd = c->n > 1 ? sqrt(c->squares / (c->n - 1)) : 0;
+
+	if (!(sd > CONSTANT * (fabs(c->mean) + CONSTANT)) || !isfinite(sd))
 		return false;
-	*mean = m;
-	*noise = fmax(pairs > 0 ? sqrt(jumps / pairs / 2) : 0, NOISE_SHARE * sd);
+	*mean = c->mean;
+	*noise = fmax(c->pairs > 0 ? sqrt(c->jumps / c->pairs / 2) : 0, NOISE_SHARE * sd);
 	return true;
+}
+
+static void
+add_unit(struct column *column, const struct life_lens *lens, const struct life_unit *unit)
+{
+	double room[LIFE_COLUMNS_MAX];
+	size_t i, j;
+
+	for (j = 0; j < lens->columns; j++)
+		column[j].last = NAN;
+	for (i = 0; i < unit->rows; i++) {
+		const double *row = life_condition_apply(
+				&lens->condition, unit->value + i * lens->columns, room);
+
+		for (j = 0; j < lens->columns; j++)
+			column_add(&column[j], row[j]);
+	}
 }
 
 static void
 fit_columns(struct life_lens *lens, const struct life_fleet *fleet)
 {
-	size_t c;
+	struct column column[LIFE_COLUMNS_MAX] = {{0}};
+	size_t u, j;
 
-	lens->columns = fleet->columns;
-	for (c = 0; c < fleet->columns; c++)
-		if (measure_column(fleet, c, &lens->mean[lens->used], &lens->noise[lens->used]))
-			lens->column[lens->used++] = (uint16_t)c;
+	for (u = 0; u < fleet->count; u++)
+		add_unit(column, lens, &fleet->unit[u]);
+	for (j = 0; j < lens->columns; j++)
+		if (column_measure(&column[j], &lens->mean[lens->used], &lens->noise[lens->used]))
+			lens->column[lens->used++] = (uint16_t)j;
 }
 
 /* Sums of smoothed rows and of their products: the covariance's makings. */
@@ -328,7 +351,11 @@ fit_failure(struct life_lens *lens, const struct life_fleet *fleet)
 int
 life_lens_fit(struct life_lens *lens, const struct life_fleet *fleet, double scale)
 {
-	*lens = (struct life_lens){.scale = scale};
+	memset(lens, 0, sizeof(*lens));
+	lens->columns = fleet->columns;
+	lens->scale = scale;
+	if (life_condition_fit(&lens->condition, fleet))
+		return -ENOMEM;
 	fit_columns(lens, fleet);
 	if (lens->used && fit_components(lens, fleet))
 		return -ENOMEM;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the trees see of a row. Columns that are constant in the fleet are dropped; the others are scaled by their noise
+ * What the trees see of a row. Operating conditions are taken out (life_condition.h). Columns that are constant in the fleet are dropped; the others are scaled by their noise
  * (from the differences of consecutive rows) and combined into channels: the principal components along which smoothed
  * rows vary more than noise would, and the direction in which units differ least when they fail against the way they
  * have come (Fisher's discriminant of failure): the closest to a common limit. Of each channel: exponentially weighted
@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "life.h"
+#include "life_condition.h"
 
 #define LIFE_COMPONENTS_MAX 6
 #define LIFE_CHANNELS_MAX (LIFE_COMPONENTS_MAX + 1)
@@ -27,6 +28,7 @@ struct life_lens {
 	uint16_t column[LIFE_COLUMNS_MAX]; /* [used] */
 	double mean[LIFE_COLUMNS_MAX], noise[LIFE_COLUMNS_MAX]; /* [used] */
 	double load[LIFE_CHANNELS_MAX][LIFE_COLUMNS_MAX]; /* [channels][used], of scaled columns */
+	struct life_condition condition;
 };
 
 /* From a valid fleet. 0 or -ENOMEM. */
