@@ -232,6 +232,32 @@ run_write(struct run *r)
 	return backtest_output_close(&o, true, &r->error);
 }
 
+static size_t
+strangers(const struct run *r, const struct life_fleet *fleet)
+{
+	size_t u, rows = 0;
+
+	for (u = 0; u < fleet->count; u++)
+		rows += life_strangers(r->life, &fleet->unit[u]);
+	return rows;
+}
+
+static void
+print_conditions(const struct run *r, const struct life_quality *q)
+{
+	size_t k, train = strangers(r, &r->train.fleet), test = strangers(r, &r->test.fleet);
+
+	fprintf(r->summary, "%zu operating conditions", q->conditions);
+	for (k = 0; k < q->axes; k++)
+		fprintf(r->summary, " %s %s", k ? "and" : "by", r->columns.name[q->axis[k]]);
+	fputc('\n', r->summary);
+	if (train || test)
+		fprintf(r->summary,
+				"rows in none of them: %zu in training, %zu in test; the last "
+				"known values held\n",
+				train, test);
+}
+
 static void
 print_training(const struct run *r)
 {
@@ -251,6 +277,8 @@ print_training(const struct run *r)
 	if (r->columns.words)
 		fprintf(r->summary, "columns left out because they hold no numbers: %zu\n",
 				r->columns.words);
+	if (q.conditions)
+		print_conditions(r, &q);
 	if (r->train.gaps || r->test.gaps)
 		fprintf(r->summary,
 				"cells without a value: %zu in training, %zu in test; the last "
