@@ -27,8 +27,8 @@ cancel(struct api_request *rq)
 	history_cancel(rq->ticket);
 }
 
-static void
-wait_for(struct api_request *rq, struct history_ticket *ticket)
+void
+api_history_wait(struct api_request *rq, struct history_ticket *ticket)
 {
 	if (!rq->g->history)
 		api_reply_fault(rq,
@@ -136,7 +136,8 @@ api_history_show(struct api_request *rq)
 	q.endpoint = arg_or_empty(rq, "endpoint");
 	q.metric = arg_or_empty(rq, "metric");
 	if (!api_arg_or_null(rq, "from")) {
-		wait_for(rq, history_list(rq->g->history, q.service, q.endpoint, on_list, rq));
+		api_history_wait(rq,
+				history_list(rq->g->history, q.service, q.endpoint, on_list, rq));
 		return;
 	}
 	if (from > to) {
@@ -149,7 +150,7 @@ api_history_show(struct api_request *rq)
 	q.from_ms = from;
 	q.to_ms = to;
 	q.step_ms = (uint32_t)(step ? step : usual_step_s(from, to)) * 1000;
-	wait_for(rq, history_query_text(rq->g->history, &q, on_text, rq));
+	api_history_wait(rq, history_query_text(rq->g->history, &q, on_text, rq));
 }
 
 static void
@@ -165,14 +166,16 @@ void
 api_history_records(struct api_request *rq)
 {
 	static const char *const known[] = {"kind", "since", "limit", NULL};
-	uint64_t since = 0, limit = 100;
+	struct history_record_query q = {
+			.kind = arg_or_empty(rq, "kind"), .service = "", .endpoint = ""};
+	uint64_t limit = 100;
 
-	if (api_args_known(rq, known) < 0 || api_arg_number(rq, "since", INT64_MAX, &since) < 0 ||
+	if (api_args_known(rq, known) < 0 ||
+			api_arg_number(rq, "since", INT64_MAX, &q.since_ms) < 0 ||
 			api_arg_number(rq, "limit", RECORDS_MAX, &limit) < 0)
 		return;
-	wait_for(rq,
-			history_records(rq->g->history, arg_or_empty(rq, "kind"), since,
-					(uint32_t)limit, on_records, rq));
+	q.max = (uint32_t)limit;
+	api_history_wait(rq, history_records(rq->g->history, &q, on_records, rq));
 }
 
 static void
@@ -191,7 +194,9 @@ api_history_models(struct api_request *rq)
 
 	if (api_args_known(rq, known) < 0)
 		return;
-	wait_for(rq, history_model_list(rq->g->history, arg_or_empty(rq, "prefix"), on_models, rq));
+	api_history_wait(rq,
+			history_model_list(
+					rq->g->history, arg_or_empty(rq, "prefix"), on_models, rq));
 }
 
 static char *
@@ -236,7 +241,8 @@ api_history_model(struct api_request *rq)
 
 	if (api_args_known(rq, known) < 0)
 		return;
-	wait_for(rq, history_model_read(rq->g->history, arg_or_empty(rq, "name"), on_model, rq));
+	api_history_wait(rq,
+			history_model_read(rq->g->history, arg_or_empty(rq, "name"), on_model, rq));
 }
 
 void
@@ -256,7 +262,7 @@ api_history_models_reset(struct api_request *rq)
 		return;
 	}
 	if (!rq->g->history) {
-		wait_for(rq, NULL);
+		api_history_wait(rq, NULL);
 		return;
 	}
 	history_model_forget(rq->g->history, json_string_value(prefix));

@@ -7,27 +7,6 @@
 #include "steering.h"
 #include "steering_record.h"
 
-#define DECISIONS_DEFAULT 200
-#define DECISIONS_MAX 2000
-
-void
-api_policy_decisions(struct api_request *rq)
-{
-	static const char *const known[] = {"after", "since", "limit", "service", "endpoint", NULL};
-	struct steering_query q = {.service = api_arg_or_null(rq, "service"),
-			.endpoint = api_arg_or_null(rq, "endpoint")};
-	uint64_t max = DECISIONS_DEFAULT;
-
-	if (api_args_known(rq, known) < 0 || api_arg_number(rq, "after", INT64_MAX, &q.after) < 0 ||
-			api_arg_number(rq, "since", INT64_MAX, &q.since_ms) < 0 ||
-			api_arg_number(rq, "limit", DECISIONS_MAX, &max) < 0)
-		return;
-	q.max = (uint32_t)max;
-	api_reply_json(rq,
-			json_pack("{s:o s:o}", "decisions", steering_decisions(rq->g->steering, &q),
-					"last", api_count(steering_last(rq->g->steering))));
-}
-
 static json_t *
 row(struct gateway *g, const struct endpoint *e)
 {

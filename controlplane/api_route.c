@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api_change.h"
+#include "api_decisions.h"
 #include "api_events.h"
 #include "api_flows.h"
 #include "api_forecast.h"
@@ -33,7 +34,7 @@ static const struct route {
 		{"GET", "/v1/models", api_history_models},
 		{"GET", "/v1/models/state", api_history_model},
 		{"GET", "/v1/measurements", api_measure_list},
-		{"GET", "/v1/decisions", api_policy_decisions},
+		{"GET", "/v1/decisions", api_decisions_list},
 		{"GET", "/v1/policy", api_policy_list},
 		{"GET", "/v1/neighbours", api_show_neighbours},
 		{"GET", "/v1/config", api_show_config},

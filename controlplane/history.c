@@ -327,17 +327,36 @@ history_list(struct history *h, const char *service, const char *endpoint, histo
 		 : NULL;
 }
 
-struct history_ticket *
-history_records(struct history *h, const char *kind, uint64_t since_ms, uint32_t max,
-		history_json_fn fn, void *arg)
+static struct history_ticket *
+ask_records(struct history *h, enum history_question what, const struct history_record_query *q,
+		const struct history_ticket *answer)
 {
-	struct history_ticket t = {.what = HISTORY_ASK_RECORDS,
-			.since_ms = since_ms,
-			.max = max,
-			.on_rows = fn,
-			.arg = arg};
+	struct history_ticket t = {.what = what,
+			.since_ms = q->since_ms,
+			.after = q->after,
+			.max = q->max,
+			.on_rows = answer->on_rows,
+			.arg = answer->arg};
 
-	return h ? history_reader_ask_or_null(h->reader, &t, (const char *[]){kind, "", ""}) : NULL;
+	return h ? history_reader_ask_or_null(h->reader, &t,
+				   (const char *[]){q->kind, q->service, q->endpoint})
+		 : NULL;
+}
+
+struct history_ticket *
+history_records(struct history *h, const struct history_record_query *q, history_json_fn fn,
+		void *arg)
+{
+	return ask_records(h, HISTORY_ASK_RECORDS, q,
+			&(struct history_ticket){.on_rows = fn, .arg = arg});
+}
+
+struct history_ticket *
+history_records_after(struct history *h, const struct history_record_query *q, history_json_fn fn,
+		void *arg)
+{
+	return ask_records(h, HISTORY_ASK_RECORDS_AFTER, q,
+			&(struct history_ticket){.on_rows = fn, .arg = arg});
 }
 
 struct history_ticket *

@@ -92,10 +92,19 @@ typedef void (*history_json_fn)(void *arg, int error, json_t *rows); /* referenc
 struct history_ticket *history_list(struct history *h, const char *service, const char *endpoint,
 		history_json_fn fn, void *arg);
 
-/* Array of {time, kind, service, endpoint, record}, oldest first; the newest `max` of those since since_ms. `kind` ""
- * for all. */
-struct history_ticket *history_records(struct history *h, const char *kind, uint64_t since_ms,
-		uint32_t max, history_json_fn fn, void *arg);
+struct history_record_query {
+	const char *kind, *service, *endpoint; /* each may be "": of all */
+	uint64_t since_ms;
+	uint64_t after; /* history_records_after(): id of the last one known; 0: from the beginning */
+	uint32_t max;
+};
+
+/* Array of {id, time, kind, service, endpoint, record}, oldest first; the newest `max` of those since since_ms. */
+struct history_ticket *history_records(struct history *h, const struct history_record_query *q,
+		history_json_fn fn, void *arg);
+/* The same in the order that they were written, the first `max` with an id greater than `after`: page by page. */
+struct history_ticket *history_records_after(struct history *h,
+		const struct history_record_query *q, history_json_fn fn, void *arg);
 
 /* Array of {name, version, time, bytes} of the models with the prefix, by name; and one model's state. */
 struct history_ticket *history_model_list(

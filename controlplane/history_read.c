@@ -27,11 +27,16 @@ enum statement {
 	CHUNK,
 	TAIL,
 	RECORDS,
+	RECORDS_AFTER,
 	MODELS,
 	STATEMENTS
 };
 
 #define NAMED "(?1='' OR service=?1) AND (?2='' OR endpoint=?2) AND (?3='' OR metric=?3)"
+
+#define RECORD_COLUMNS "time, kind, service, endpoint, record, id"
+#define RECORDS_WANTED \
+	"time>=?1 AND (?2='' OR kind=?2) AND (?3='' OR service=?3) AND (?4='' OR endpoint=?4)"
 
 static const char *const statement_text[STATEMENTS] = {
 		[BEGIN] = "BEGIN",
@@ -44,8 +49,12 @@ static const char *const statement_text[STATEMENTS] = {
 		[CHUNK] = "SELECT samples FROM chunk WHERE tier=?1 AND slot=?2 AND series=?3",
 		[TAIL] = "SELECT second, samples FROM tail WHERE second>=?1 AND second<?2 "
 			 "ORDER BY second, id",
-		[RECORDS] = "SELECT time, kind, service, endpoint, record FROM record WHERE "
-			    "time>=?1 AND (?2='' OR kind=?2) ORDER BY time DESC, id DESC LIMIT ?3",
+		[RECORDS] = "SELECT " RECORD_COLUMNS " FROM record WHERE " RECORDS_WANTED
+			    " ORDER BY time DESC, id DESC LIMIT ?5",
+		/* The first page finds where to begin in the index of times. */
+		[RECORDS_AFTER] = "SELECT " RECORD_COLUMNS " FROM record WHERE id>CASE WHEN ?6>0 "
+				  "THEN ?6 ELSE (SELECT min(id)-1 FROM record WHERE time>=?1) END "
+				  "AND " RECORDS_WANTED " ORDER BY id LIMIT ?5",
 		[MODELS] = "SELECT name, version, time, length(state), state FROM model WHERE "
 			   "substr(name, 1, length(?1))=?1 ORDER BY name",
 };
@@ -503,25 +512,53 @@ record_json(sqlite3_stmt *st)
 	json_t *record =
 			json_loads((const char *)sqlite3_column_text(st, 4), JSON_DECODE_ANY, NULL);
 
-	return json_pack("{s:I s:o s:o s:o s:o}", "time", (json_int_t)sqlite3_column_int64(st, 0),
-			"kind", column_text(st, 1), "service", column_text(st, 2), "endpoint",
-			column_text(st, 3), "record", record ? record : json_null());
+	return json_pack("{s:I s:I s:o s:o s:o s:o}", "id", (json_int_t)sqlite3_column_int64(st, 5),
+			"time", (json_int_t)sqlite3_column_int64(st, 0), "kind", column_text(st, 1),
+			"service", column_text(st, 2), "endpoint", column_text(st, 3), "record",
+			record ? record : json_null());
+}
+
+static void
+bind_records(struct history_read *r, enum statement which, const struct history_record_query *q)
+{
+	sqlite3_bind_int64(r->statement[which], 1, (int64_t)q->since_ms);
+	bind_text(r, which, 2, q->kind);
+	bind_text(r, which, 3, q->service);
+	bind_text(r, which, 4, q->endpoint);
+	sqlite3_bind_int64(r->statement[which], 5, q->max);
 }
 
 int
-history_read_records(struct history_read *r, const char *kind, uint64_t since_ms, uint32_t max,
-		json_t **out)
+history_read_records(struct history_read *r, const struct history_record_query *q, json_t **out)
 {
 	sqlite3_stmt *st = r->statement[RECORDS];
 	json_t *rows = json_array();
 	int rc;
 
-	sqlite3_bind_int64(st, 1, (int64_t)since_ms);
-	bind_text(r, RECORDS, 2, kind);
-	sqlite3_bind_int64(st, 3, max);
+	bind_records(r, RECORDS, q);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
 		json_array_insert_new(rows, 0, record_json(st));
 	rc = end(r, RECORDS, rc);
+	if (rc)
+		json_decref(rows);
+	else
+		*out = rows;
+	return rc;
+}
+
+int
+history_read_records_after(
+		struct history_read *r, const struct history_record_query *q, json_t **out)
+{
+	sqlite3_stmt *st = r->statement[RECORDS_AFTER];
+	json_t *rows = json_array();
+	int rc;
+
+	bind_records(r, RECORDS_AFTER, q);
+	sqlite3_bind_int64(st, 6, (int64_t)q->after);
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		json_array_append_new(rows, record_json(st));
+	rc = end(r, RECORDS_AFTER, rc);
 	if (rc)
 		json_decref(rows);
 	else

@@ -36,11 +36,13 @@ void history_read_result_fini(struct history_read_result *out);
 int history_read_points(struct history_read *r, const struct history_query *q,
 		const bool *cancelled, struct history_read_result *out);
 
-/* As history_list(), history_records() and history_model_list() tell. New references. */
+/* As history_list(), history_records(), history_records_after() and history_model_list() tell. New references. */
 int history_read_list(
 		struct history_read *r, const char *service, const char *endpoint, json_t **out);
-int history_read_records(struct history_read *r, const char *kind, uint64_t since_ms, uint32_t max,
-		json_t **out);
+int history_read_records(
+		struct history_read *r, const struct history_record_query *q, json_t **out);
+int history_read_records_after(
+		struct history_read *r, const struct history_record_query *q, json_t **out);
 int history_read_model_list(struct history_read *r, const char *name_prefix, json_t **out);
 
 /* Calls fn for every model with the prefix, in the order of names. */

@@ -98,6 +98,21 @@ answer_text(struct history_read *r, struct history_ticket *t)
 }
 
 static int
+answer_records(struct history_read *r, struct history_ticket *t,
+		int (*read_rows)(struct history_read *r, const struct history_record_query *q,
+				json_t **out))
+{
+	const struct history_record_query q = {.kind = t->name[0],
+			.service = t->name[1],
+			.endpoint = t->name[2],
+			.since_ms = t->since_ms,
+			.after = t->after,
+			.max = t->max};
+
+	return read_rows(r, &q, &t->rows);
+}
+
+static int
 answer(struct history_read *r, struct history_ticket *t)
 {
 	switch (t->what) {
@@ -108,7 +123,9 @@ answer(struct history_read *r, struct history_ticket *t)
 	case HISTORY_ASK_LIST:
 		return history_read_list(r, t->name[0], t->name[1], &t->rows);
 	case HISTORY_ASK_RECORDS:
-		return history_read_records(r, t->name[0], t->since_ms, t->max, &t->rows);
+		return answer_records(r, t, history_read_records);
+	case HISTORY_ASK_RECORDS_AFTER:
+		return answer_records(r, t, history_read_records_after);
 	case HISTORY_ASK_MODELS:
 		return history_read_model_list(r, t->name[0], &t->rows);
 	case HISTORY_ASK_MODEL:

@@ -15,6 +15,7 @@ enum history_question {
 	HISTORY_ASK_TEXT,
 	HISTORY_ASK_LIST,
 	HISTORY_ASK_RECORDS,
+	HISTORY_ASK_RECORDS_AFTER,
 	HISTORY_ASK_MODELS,
 	HISTORY_ASK_MODEL,
 };
@@ -22,9 +23,9 @@ enum history_question {
 /* One question, and its answer. Owned by who asks, but for the time that it is with the reader. */
 struct history_ticket {
 	enum history_question what;
-	char *name[3]; /* as the question has them: service, endpoint, metric; kind; model */
+	char *name[3]; /* as the question has them: service, endpoint, metric; kind, service, endpoint; model */
 	struct history_query query;
-	uint64_t since_ms;
+	uint64_t since_ms, after;
 	uint32_t max;
 	bool cancelled; /* set by who asked */
 

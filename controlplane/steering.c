@@ -564,8 +564,8 @@ steering_decisions(const struct steering *s, const struct steering_query *q)
 	return steering_record_list(s->record, q);
 }
 
-uint64_t
-steering_last(const struct steering *s)
+struct steering_record *
+steering_record_of(struct steering *s)
 {
-	return steering_record_last(s->record);
+	return s->record;
 }

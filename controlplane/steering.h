@@ -16,6 +16,7 @@
 #include "policy.h"
 
 struct steering;
+struct steering_record;
 
 /* After the registry was restored, and after the parts it reads. NULL when out of memory. */
 struct steering *steering_create(struct gateway *g);
@@ -55,4 +56,4 @@ struct steering_query {
 	uint32_t max;
 };
 json_t *steering_decisions(const struct steering *s, const struct steering_query *q);
-uint64_t steering_last(const struct steering *s);
+struct steering_record *steering_record_of(struct steering *s); /* lives as long as it */

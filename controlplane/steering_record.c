@@ -114,10 +114,10 @@ static json_t *
 decision_json(struct gateway *g, const struct steering_case *c, uint64_t number, uint64_t wall_ms)
 {
 	const struct policy_decision *d = c->decision;
-	json_t *out = json_pack("{s:I s:I s:s s:s s:s s:s}", "number", (json_int_t)number, "time",
-			(json_int_t)wall_ms, "service", c->endpoint->service->config->name,
-			"endpoint", c->endpoint->config->name, "shadow",
-			c->shadow_or_null ? c->shadow_or_null->config->name : "", "mode",
+	json_t *out = json_pack("{s:I s:I s:I s:s s:s s:s s:s}", "number", (json_int_t)number,
+			"run", (json_int_t)g->started_ms, "time", (json_int_t)wall_ms, "service",
+			c->endpoint->service->config->name, "endpoint", c->endpoint->config->name,
+			"shadow", c->shadow_or_null ? c->shadow_or_null->config->name : "", "mode",
 			policy_mode_name(c->input->mode));
 
 	if (!out)
@@ -191,18 +191,56 @@ matches(const json_t *decision, const struct steering_query *q)
 			q->since_ms;
 }
 
+/* Of the newest that is in memory no more; 0: none. */
+static uint64_t
+newest_gone(const struct steering_record *r)
+{
+	return r->last >= DECISIONS_MAX ? r->last - DECISIONS_MAX : 0;
+}
+
 json_t *
 steering_record_list(const struct steering_record *r, const struct steering_query *q)
 {
-	uint64_t oldest = r->last >= DECISIONS_MAX ? r->last - DECISIONS_MAX : 0, n;
+	uint64_t n;
 	json_t *out = json_array(), *decision;
 
-	for (n = r->last; n > q->after && n > oldest && json_array_size(out) < q->max; n--) {
+	for (n = r->last; n > q->after && n > newest_gone(r) && json_array_size(out) < q->max;
+			n--) {
 		decision = r->decision[n % DECISIONS_MAX];
 		if (decision && matches(decision, q))
 			json_array_insert(out, 0, decision);
 	}
 	return out;
+}
+
+json_t *
+steering_record_next(const struct steering_record *r, const struct steering_query *q)
+{
+	uint64_t gone = newest_gone(r), n;
+	json_t *out = json_array(), *decision;
+
+	for (n = (q->after > gone ? q->after : gone) + 1;
+			n <= r->last && json_array_size(out) < q->max; n++) {
+		decision = r->decision[n % DECISIONS_MAX];
+		if (decision && matches(decision, q))
+			json_array_append(out, decision);
+	}
+	return out;
+}
+
+uint64_t
+steering_record_number(const struct steering_record *r, const json_t *decision)
+{
+	json_int_t run = json_integer_value(json_object_get(decision, "run"));
+	json_int_t number = json_integer_value(json_object_get(decision, "number"));
+
+	return (uint64_t)run == r->g->started_ms && number > 0 ? (uint64_t)number : 0;
+}
+
+bool
+steering_record_keeps(const struct steering_record *r, uint64_t number)
+{
+	return number > newest_gone(r) && number <= r->last;
 }
 
 uint64_t

@@ -25,7 +25,14 @@ struct steering_case {
 uint64_t steering_record_add(struct steering_record *r, const struct steering_case *c);
 
 json_t *steering_record_list(const struct steering_record *r, const struct steering_query *q);
+/* The same, but at most `max` of the oldest that are kept. */
+json_t *steering_record_next(const struct steering_record *r, const struct steering_query *q);
 uint64_t steering_record_last(const struct steering_record *r);
+
+/* The number of a decision that was read from the history, if it is of this run of the daemon; 0: of an earlier one. */
+uint64_t steering_record_number(const struct steering_record *r, const json_t *decision);
+/* Whether it is in memory yet. */
+bool steering_record_keeps(const struct steering_record *r, uint64_t number);
 
 /* The comparison for people: verdict, requests, and per share what was expected and seen. New reference. */
 json_t *steering_comparison_json(const struct comparison *c);

@@ -64,12 +64,23 @@ predict(struct fake *f)
 	steering_tick_at(f->g.steering, ms);
 }
 
+/* Of an earlier run. */
+static const char decision[] =
+		"{\"number\": 3, \"run\": 1, \"time\": 1767225600000, \"service\": \"web\", "
+		"\"endpoint\": \"web1\", \"rung\": \"objective\", \"text\": \"the objective is "
+		"breached\", \"outcome\": \"done\", \"state_was\": \"watch\", \"state\": "
+		"\"shift\", "
+		"\"shift_was\": 0, \"shift\": 0.25, \"inputs\": {\"risk\": {\"30s\": 0.1, \"60s\": "
+		"0.2, "
+		"\"300s\": 0.3}, \"requests_per_second\": 120, \"comparison\": {\"verdict\": "
+		"\"unsure\", \"requests\": 0}}}";
+
 /* An hour of the past, and a model, in a database beside the socket. */
 static void
 remember(struct fake *f, const char *socket_path)
 {
 	struct config *c = (struct config *)(uintptr_t)registry_config(f->g.registry);
-	json_t *record = json_pack("{s:s}", "reason", "a test");
+	json_t *record = json_loads(decision, 0, NULL);
 	struct history_series *s;
 	uint64_t t;
 

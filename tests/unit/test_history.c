@@ -609,6 +609,8 @@ of_a_model_the_newest_state_is_kept_until_it_is_forgotten(void **state)
 static void
 records_come_back_oldest_first_and_go_when_they_are_old(void **state)
 {
+	const struct history_record_query decisions = {.kind = "decision", .max = 3};
+	const struct history_record_query all = {.max = 10};
 	struct history_message m = {.entry = {"decision", "web", "web1", "{\"rung\":7}", 0}};
 	struct history_read *r;
 	json_t *rows;
@@ -621,7 +623,7 @@ records_come_back_oldest_first_and_go_when_they_are_old(void **state)
 	}
 	history_writer_turn(writer);
 	assert_int_equal(history_read_open(file, &r), 0);
-	assert_int_equal(history_read_records(r, "decision", 0, 3, &rows), 0);
+	assert_int_equal(history_read_records(r, &decisions, &rows), 0);
 	assert_int_equal(json_array_size(rows), 3);
 	assert_true(json_integer_value(json_object_get(json_array_get(rows, 0), "time")) ==
 			(NOON + 1) * 1000ll);
@@ -632,7 +634,7 @@ records_come_back_oldest_first_and_go_when_they_are_old(void **state)
 	json_decref(rows);
 	limits.keep_records_s = HOUR;
 	samples(NOON + 2 * HOUR, NOON + 2 * HOUR + 20, ramp);
-	assert_int_equal(history_read_records(r, "", 0, 10, &rows), 0);
+	assert_int_equal(history_read_records(r, &all, &rows), 0);
 	assert_int_equal(json_array_size(rows), 0);
 	json_decref(rows);
 	history_read_close(r);

@@ -130,6 +130,7 @@ what_was_given_is_read_back_by_the_loop(void **state)
 static void
 records_and_models_come_back(void **state)
 {
+	const struct history_record_query decisions = {.kind = "decision", .max = 10};
 	json_t *record = json_pack("{s:i}", "rung", 3);
 
 	history_record(f->g.history, "decision", "web", "web1", now_ms, record);
@@ -137,7 +138,7 @@ records_and_models_come_back(void **state)
 	history_model_save(f->g.history, "anomaly/web/web1/loss", 2, "state", 5);
 	history_sync(f->g.history);
 	told = 0;
-	history_records(f->g.history, "decision", 0, 10, take_rows, NULL);
+	history_records(f->g.history, &decisions, take_rows, NULL);
 	loop_run(f->g.loop);
 	assert_int_equal(told_points, 1);
 	history_model_list(f->g.history, "anomaly/", take_rows, NULL);

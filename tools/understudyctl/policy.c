@@ -10,6 +10,7 @@
 #include "units.h"
 
 #define FOLLOW_S 1
+#define PAGE_DECISIONS 1000 /* some 2 MB */
 #define DAY_S 86400.0
 
 static void
@@ -101,32 +102,107 @@ seconds_of(const char *text)
 	return strcmp(end, "d") ? NAN : n * DAY_S;
 }
 
+/* So long ago; 0 before 1970. */
+static uint64_t
+ms_ago(double seconds)
+{
+	double now = (double)time(NULL);
+
+	return seconds < now ? (uint64_t)(now - seconds) * 1000 : 0;
+}
+
+static void
+tell_missing(const json_t *reply)
+{
+	const char *history = command_text(reply, "history");
+
+	if (!strcmp(history, "unreadable"))
+		fputs("the history cannot be read: older decisions are missing (see `understudyctl "
+		      "events`)\n",
+				stderr);
+	else if (!strcmp(history, "off"))
+		fputs("no history is kept: decisions of before the start are missing\n", stderr);
+}
+
+static void
+gather(json_t **all, json_t *reply)
+{
+	json_t *more = json_object_get(reply, "decisions");
+
+	if (!*all) {
+		*all = json_incref(reply);
+		return;
+	}
+	json_array_extend(json_object_get(*all, "decisions"), more);
+	json_object_set(*all, "last", json_object_get(reply, "last"));
+	json_object_set(*all, "next", json_object_get(reply, "next"));
+}
+
+/* All since then, page by page: printed as they come, but for one JSON document. */
+static enum client_result
+decisions_since(struct request *rq, uint64_t since_ms, double *last)
+{
+	bool one_document = rq->json && !rq->follow, first = true, more;
+	json_t *all = NULL, *reply;
+	enum client_result rc;
+	char path[160], page[64] = "";
+
+	do {
+		snprintf(path, sizeof(path), "/v1/decisions?since=%llu&limit=%u%s%s",
+				(unsigned long long)since_ms, PAGE_DECISIONS, *page ? "&page=" : "",
+				page);
+		rc = client_get(rq->client, path, &reply);
+		if (rc != CLIENT_OK)
+			break;
+		if (one_document)
+			gather(&all, reply);
+		else
+			print_decisions(rq, reply);
+		if (first)
+			tell_missing(reply);
+		first = false;
+		more = json_is_string(json_object_get(reply, "next"));
+		snprintf(page, sizeof(page), "%s", more ? command_text(reply, "next") : "");
+		*last = command_number(reply, "last");
+		json_decref(reply);
+	} while (more && !ferror(stdout));
+	if (rc == CLIENT_OK && one_document)
+		command_print_json(all);
+	json_decref(all);
+	return rc;
+}
+
+static enum client_result
+decisions_at(struct request *rq, const char *path, double *last)
+{
+	json_t *reply;
+	enum client_result rc = client_get(rq->client, path, &reply);
+
+	if (rc != CLIENT_OK)
+		return rc;
+	print_decisions(rq, reply);
+	*last = command_number(reply, "last");
+	json_decref(reply);
+	return CLIENT_OK;
+}
+
 enum client_result
 show_decisions(struct request *rq)
 {
 	double last = 0, since = rq->since ? seconds_of(rq->since) : 0;
-	uint64_t since_ms = 0;
 	enum client_result rc;
-	json_t *reply;
-	char path[120];
+	char path[80];
 
 	if (isnan(since))
 		return command_misused("\"%s\" is no duration; write 15m, 2h or 1d", rq->since);
-	if (rq->since)
-		since_ms = ((uint64_t)time(NULL) - (uint64_t)since) * 1000;
-	for (;;) {
-		snprintf(path, sizeof(path), "/v1/decisions?after=%.0f&since=%llu", last,
-				(unsigned long long)since_ms);
-		rc = client_get(rq->client, path, &reply);
-		if (rc != CLIENT_OK)
-			return command_failed(rq, rc);
-		print_decisions(rq, reply);
-		last = command_number(reply, "last");
-		json_decref(reply);
-		if (!rq->follow || ferror(stdout))
-			return CLIENT_OK;
+	rc = rq->since ? decisions_since(rq, ms_ago(since), &last)
+		       : decisions_at(rq, "/v1/decisions", &last);
+	while (rc == CLIENT_OK && rq->follow && !ferror(stdout)) {
 		sleep(FOLLOW_S);
+		snprintf(path, sizeof(path), "/v1/decisions?after=%.0f", last);
+		rc = decisions_at(rq, path, &last);
 	}
+	return rc == CLIENT_OK ? rc : command_failed(rq, rc);
 }
 
 static void
