@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "api_listing.h"
 #include "api_show.h"
-#include "api_work.h"
 #include "collect.h"
-#include "endpoint_walk.h"
 #include "health.h"
 
 static const char *const leg_name[LEG_COUNT] = {
@@ -185,125 +182,12 @@ api_endpoint_row(struct gateway *g, const struct endpoint *e, bool counters)
 	return row;
 }
 
-struct listing {
-	struct gateway *g;
-	struct endpoint_walk walk;
-	const char *endpoint; /* NULL: all */
-	bool counters, any;
-	FILE *f;
-	char *text;
-	size_t size;
-};
-
-static int
-listing_read(struct api_request *rq, struct listing *l)
-{
-	static const char *const known[] = {"service", "endpoint", "counters", NULL};
-	const char *service = api_arg_or_null(rq, "service");
-	uint64_t wanted = 0;
-
-	if (api_args_known(rq, known) < 0 || api_arg_number(rq, "counters", 1, &wanted) < 0 ||
-			(service && !api_service_or_null(rq, service)))
-		return -1;
-	l->endpoint = api_arg_or_null(rq, "endpoint");
-	if (service && l->endpoint && !api_endpoint_or_null(rq, service, l->endpoint))
-		return -1;
-	l->g = rq->g;
-	l->counters = wanted;
-	endpoint_walk_init(&l->walk, rq->g->registry, service);
-	return 0;
-}
-
-static void
-listing_begin(struct listing *l)
-{
-	rewind(l->f);
-	l->any = false;
-	fputs("{\"endpoints\":[", l->f);
-}
-
-static void
-listing_add(struct listing *l, const struct endpoint *e)
-{
-	json_t *row;
-
-	if (l->endpoint && strcmp(l->endpoint, e->config->name))
-		return;
-	row = api_endpoint_row(l->g, e, l->counters);
-	if (l->any)
-		fputc(',', l->f);
-	l->any = true;
-	json_dumpf(row, l->f, JSON_COMPACT | JSON_REAL_PRECISION(9));
-	json_decref(row);
-}
-
-static void
-listing_reply(struct api_request *rq, struct listing *l)
-{
-	char *text = NULL;
-
-	fputs("]}", l->f);
-	if (!ferror(l->f) && fclose(l->f) == 0) {
-		text = l->text;
-		l->text = NULL;
-	}
-	l->f = NULL;
-	api_reply_text(rq, text, "application/json");
-}
-
-static bool
-listing_turn(struct api_request *rq, void *state)
-{
-	uint64_t until = loop_now_ms() + API_TURN_MS;
-	struct listing *l = state;
-	const struct endpoint *e;
-
-	if (endpoint_walk_stale(&l->walk)) {
-		endpoint_walk_init(&l->walk, l->g->registry, l->walk.service);
-		listing_begin(l);
-	}
-	do {
-		e = endpoint_walk_next_or_null(&l->walk);
-		if (e)
-			listing_add(l, e);
-	} while (e && loop_now_ms() < until);
-	if (!e)
-		listing_reply(rq, l);
-	return !e;
-}
-
-static void
-listing_free(void *state)
-{
-	struct listing *l = state;
-
-	if (l->f)
-		fclose(l->f);
-	free(l->text);
-	free(l);
-}
-
 void
 api_show_endpoints(struct api_request *rq)
 {
-	struct listing *l = calloc(1, sizeof(*l));
+	static const struct api_listing what = {.flag = "counters", .row = api_endpoint_row};
 
-	if (!l) {
-		api_reply_json(rq, NULL);
-		return;
-	}
-	if (listing_read(rq, l) < 0) {
-		listing_free(l);
-		return;
-	}
-	l->f = open_memstream(&l->text, &l->size);
-	if (!l->f) {
-		listing_free(l);
-		api_reply_json(rq, NULL);
-		return;
-	}
-	listing_begin(l);
-	api_work_start(rq, listing_turn, listing_free, l);
+	api_listing_start(rq, &what);
 }
 
 struct service_sum {

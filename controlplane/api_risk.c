@@ -2,11 +2,8 @@
 #include "api_risk.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "api_work.h"
-#include "endpoint_walk.h"
+#include "api_listing.h"
 #include "predictor.h"
 
 static const char *const kind_name[RISK_REASON_KINDS] = {
@@ -171,12 +168,12 @@ scores_json(const struct calibration_score score[RISK_HORIZONS])
 }
 
 static json_t *
-quality_json(const struct predictor *p)
+quality_json(struct gateway *g)
 {
-	const struct risk_model *m = predictor_model(p);
+	const struct risk_model *m = predictor_model(g->predictor);
 	struct predictor_stats stats;
 
-	predictor_stats(p, &stats);
+	predictor_stats(g->predictor, &stats);
 	return json_pack("{s:o s:o s:o s:o s:o s:o s:o s:o s:o s:o}", "statements",
 			scores_json(m->score), "uncalibrated", scores_json(m->raw_score),
 			"failures", api_count(m->failures), "failures_seen",
@@ -186,132 +183,13 @@ quality_json(const struct predictor *p)
 			"learnt", api_count(m->hazard.learnt), "late", api_count(stats.late));
 }
 
-/*
- * The list, in turns
- */
-
-struct listing {
-	struct gateway *g;
-	struct endpoint_walk walk;
-	const char *endpoint; /* NULL: all */
-	bool explain, any;
-	FILE *f;
-	char *text;
-	size_t size;
-};
-
-static int
-listing_read(struct api_request *rq, struct listing *l)
-{
-	static const char *const known[] = {"service", "endpoint", "explain", NULL};
-	const char *service = api_arg_or_null(rq, "service");
-	uint64_t wanted = 0;
-
-	if (api_args_known(rq, known) < 0 || api_arg_number(rq, "explain", 1, &wanted) < 0 ||
-			(service && !api_service_or_null(rq, service)))
-		return -1;
-	l->endpoint = api_arg_or_null(rq, "endpoint");
-	if (service && l->endpoint && !api_endpoint_or_null(rq, service, l->endpoint))
-		return -1;
-	l->g = rq->g;
-	l->explain = wanted;
-	endpoint_walk_init(&l->walk, rq->g->registry, service);
-	return 0;
-}
-
-static void
-listing_begin(struct listing *l)
-{
-	rewind(l->f);
-	l->any = false;
-	fputs("{\"endpoints\":[", l->f);
-}
-
-static void
-dump(FILE *f, json_t *value)
-{
-	json_dumpf(value, f, JSON_COMPACT | JSON_REAL_PRECISION(9));
-	json_decref(value);
-}
-
-static void
-listing_add(struct listing *l, const struct endpoint *e)
-{
-	if (l->endpoint && strcmp(l->endpoint, e->config->name))
-		return;
-	if (l->any)
-		fputc(',', l->f);
-	l->any = true;
-	dump(l->f, row_json(l->g, e, l->explain));
-}
-
-static void
-listing_reply(struct api_request *rq, struct listing *l)
-{
-	char *text = NULL;
-
-	fputs("],\"quality\":", l->f);
-	dump(l->f, quality_json(l->g->predictor));
-	fputc('}', l->f);
-	if (!ferror(l->f) && fclose(l->f) == 0) {
-		text = l->text;
-		l->text = NULL;
-	}
-	l->f = NULL;
-	api_reply_text(rq, text, "application/json");
-}
-
-static bool
-listing_turn(struct api_request *rq, void *state)
-{
-	uint64_t until = loop_now_ms() + API_TURN_MS;
-	struct listing *l = state;
-	const struct endpoint *e;
-
-	if (endpoint_walk_stale(&l->walk)) {
-		endpoint_walk_init(&l->walk, l->g->registry, l->walk.service);
-		listing_begin(l);
-	}
-	do {
-		e = endpoint_walk_next_or_null(&l->walk);
-		if (e)
-			listing_add(l, e);
-	} while (e && loop_now_ms() < until);
-	if (!e)
-		listing_reply(rq, l);
-	return !e;
-}
-
-static void
-listing_free(void *state)
-{
-	struct listing *l = state;
-
-	if (l->f)
-		fclose(l->f);
-	free(l->text);
-	free(l);
-}
-
 void
 api_risk_list(struct api_request *rq)
 {
-	struct listing *l = calloc(1, sizeof(*l));
+	static const struct api_listing what = {.flag = "explain",
+			.row = row_json,
+			.more = "quality",
+			.more_json = quality_json};
 
-	if (!l) {
-		api_reply_json(rq, NULL);
-		return;
-	}
-	if (listing_read(rq, l) < 0) {
-		listing_free(l);
-		return;
-	}
-	l->f = open_memstream(&l->text, &l->size);
-	if (!l->f) {
-		listing_free(l);
-		api_reply_json(rq, NULL);
-		return;
-	}
-	listing_begin(l);
-	api_work_start(rq, listing_turn, listing_free, l);
+	api_listing_start(rq, &what);
 }

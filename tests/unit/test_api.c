@@ -2,6 +2,7 @@
 #include "api.h"
 
 #include "api_events.h"
+#include "api_listing.h"
 #include "api_route.h"
 #include "api_work.h"
 #include "collect.h"
@@ -337,6 +338,39 @@ endpoints_are_listed_whole_or_as_asked(void **state)
 	assert_int_equal(endpoints_listed("endpoint", "web1"), 1);
 }
 
+static json_t *
+one_lacks_memory(struct gateway *g, const struct endpoint *e, bool flag)
+{
+	return strcmp(e->config->name, "dns1") ? json_object() : NULL;
+}
+
+static json_t *
+none(struct gateway *g)
+{
+	return NULL;
+}
+
+static void
+a_list_that_is_not_whole_is_no_answer(void **state)
+{
+	static const struct api_listing row = {.row = one_lacks_memory};
+	static const struct api_listing more = {
+			.row = one_lacks_memory, .more = "more", .more_json = none};
+
+	rq = (struct api_request){.g = &f->g};
+	api_listing_start(&rq, &row);
+	assert_int_equal(rq.reply.status, 500);
+	assert_null(rq.reply.text);
+	api_request_fini(&rq);
+	rq = (struct api_request){.g = &f->g, .arg = {{"service", "web"}}, .arg_count = 1};
+	api_listing_start(&rq, &row);
+	assert_int_equal(rq.reply.status, 200);
+	api_request_fini(&rq);
+	rq = (struct api_request){.g = &f->g, .arg = {{"service", "web"}}, .arg_count = 1};
+	api_listing_start(&rq, &more);
+	assert_int_equal(rq.reply.status, 500);
+}
+
 static void
 a_request_that_is_given_up_is_forgotten(void **state)
 {
@@ -409,6 +443,7 @@ main(void)
 			TEST(a_long_answer_is_made_in_turns_of_the_loop),
 			TEST(a_long_answer_that_is_given_up_is_released_once),
 			TEST(endpoints_are_listed_whole_or_as_asked),
+			TEST(a_list_that_is_not_whole_is_no_answer),
 			TEST(a_request_that_is_given_up_is_forgotten),
 			TEST(a_stale_socket_is_replaced_and_a_live_one_is_not),
 			TEST(a_file_that_is_no_socket_is_left_alone),
