@@ -14,6 +14,7 @@
 #include "collect.h"
 #include "endpoint_walk.h"
 #include "history.h"
+#include "metrics_policy.h"
 #include "predictor.h"
 #include "scrape.h"
 
@@ -412,6 +413,7 @@ struct metrics {
 	struct endpoint_walk walk;
 	struct section label; /* of the endpoint in hand, with its zero */
 	struct section gauge[GAUGES], leg[LEG_METRICS], time[TIME_METRICS], scrapes;
+	struct section policy[METRICS_POLICY];
 };
 
 static void
@@ -517,6 +519,20 @@ scrape_samples(struct metrics *m, const struct endpoint *e)
 }
 
 static void
+policy_samples(struct metrics *m, const struct endpoint *e)
+{
+	FILE *f[METRICS_POLICY];
+	struct steering_view v;
+	size_t i;
+
+	if (!steering_view(m->g->steering, e, &v))
+		return;
+	for (i = 0; i < METRICS_POLICY; i++)
+		f[i] = m->policy[i].f;
+	metrics_policy_samples(f, m->label.text, &v);
+}
+
+static void
 endpoint_samples(struct metrics *m, const struct endpoint *e)
 {
 	struct leg_counters c;
@@ -526,6 +542,7 @@ endpoint_samples(struct metrics *m, const struct endpoint *e)
 	label_make(m, e);
 	gauge_samples(m, e);
 	scrape_samples(m, e);
+	policy_samples(m, e);
 	for (leg = 0; leg < LEG_COUNT; leg++) {
 		used = collector_leg_used(m->g->collector, e->eid, leg);
 		if (!used && !(m->idle && leg == LEG_SERVER))
@@ -558,6 +575,11 @@ begin(struct metrics *m)
 	}
 	rewind(m->scrapes.f);
 	family(m->scrapes.f, "endpoint_scrapes_total", "counter", scrapes_help);
+	for (i = 0; i < METRICS_POLICY; i++) {
+		rewind(m->policy[i].f);
+		family(m->policy[i].f, metrics_policy_family[i].name, metrics_policy_family[i].type,
+				metrics_policy_family[i].help);
+	}
 }
 
 /* Calls fn for each section until it fails. */
@@ -573,6 +595,8 @@ each_section(struct metrics *m, bool (*fn)(struct section *s, void *arg), void *
 		good = good && fn(&m->leg[i], arg);
 	for (i = 0; i < TIME_METRICS; i++)
 		good = good && fn(&m->time[i], arg);
+	for (i = 0; i < METRICS_POLICY; i++)
+		good = good && fn(&m->policy[i], arg);
 	return good && fn(&m->scrapes, arg);
 }
 
@@ -628,6 +652,8 @@ page_or_null(struct metrics *m, const struct section *head)
 	for (i = 0; i < TIME_METRICS; i++)
 		section_append(&to, &m->time[i]);
 	section_append(&to, &m->scrapes);
+	for (i = 0; i < METRICS_POLICY; i++)
+		section_append(&to, &m->policy[i]);
 	*to = '\0';
 	return page;
 }

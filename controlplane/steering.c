@@ -30,6 +30,7 @@ struct pair {
 	bool told; /* the endpoint's settings were looked at */
 	uint64_t asked;
 	enum policy_rung rung;
+	uint32_t decisions[POLICY_RUNGS][POLICY_OUTCOMES];
 };
 
 struct steering {
@@ -349,6 +350,8 @@ tell(struct steering *s, struct endpoint *e, struct pair *p, const struct policy
 			.decision = d};
 	uint64_t number = steering_record_add(s->record, &c);
 
+	p->decisions[d->rung][d->outcome]++;
+
 	/* What stands in the way for a while takes no question back. */
 	if (d->outcome != POLICY_STAYED)
 		p->asked = d->outcome == POLICY_ASKED ? number : 0;
@@ -504,7 +507,8 @@ steering_view(const struct steering *s, const struct endpoint *e, struct steerin
 			.mode = mode_of(e),
 			.mode_set = e->policy.has_mode,
 			.rung = p->rung,
-			.asked = p->asked};
+			.asked = p->asked,
+			.decisions = (const uint32_t(*)[POLICY_OUTCOMES])p->decisions};
 	return true;
 }
 

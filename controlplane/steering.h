@@ -36,6 +36,7 @@ struct steering_view {
 	bool mode_set; /* by an operator, over the file's */
 	enum policy_rung rung; /* of the last interval */
 	uint64_t asked; /* number of the decision that awaits approval; 0: none */
+	const uint32_t (*decisions)[POLICY_OUTCOMES]; /* made, by rung and outcome */
 };
 bool steering_view(const struct steering *s, const struct endpoint *e, struct steering_view *out);
 

@@ -3,6 +3,8 @@
 
 #include "collect.h"
 #include "fake_gateway.h"
+#include "metrics_policy.h"
+#include "steering.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -132,6 +134,50 @@ a_reload_in_between_begins_the_page_anew(void **state)
 }
 
 static void
+the_policy_tells_how_each_pair_stands_and_counts_decisions(void **state)
+{
+#define WEB1 "{service=\"web\",endpoint=\"web1\""
+	assert_null(strstr(text, "understudy_endpoint_policy_share" WEB1));
+	registry_set_health(f->g.registry, fake_endpoint(f, "web", "web1"), HEALTH_DOWN, "a test");
+	steering_tick_at(f->g.steering, 1000);
+	free(text);
+	text = metrics_whole();
+	assert_true(sample("understudy_endpoint_policy_state" WEB1 ",state=\"watch\"}") == 1);
+	assert_true(sample("understudy_endpoint_policy_state" WEB1 ",state=\"shifted\"}") == 0);
+	assert_true(sample("understudy_endpoint_policy_mode" WEB1 ",mode=\"observe\"}") == 1);
+	assert_true(sample("understudy_endpoint_policy_share" WEB1 "}") == 0);
+	assert_true(sample("understudy_endpoint_policy_held" WEB1 "}") == 0);
+	assert_true(sample("understudy_endpoint_policy_asked" WEB1 "}") == 0);
+	assert_true(sample("understudy_endpoint_policy_verdict" WEB1 ",verdict=\"unsure\"}") == 1);
+	assert_true(sample("understudy_endpoint_decisions_total" WEB1
+			   ",rung=\"primary_down\",outcome=\"observed\"}") == 1);
+	assert_null(strstr(text,
+			"understudy_endpoint_policy_share{service=\"web\","
+			"endpoint=\"web1s\""));
+}
+
+static void
+the_page_of_the_api_names_every_metric_of_the_policy(void **state)
+{
+	const char *root = getenv("SOURCE_ROOT");
+	char path[512], name[80], *page = NULL;
+	size_t size = 0, i;
+	FILE *in;
+
+	snprintf(path, sizeof(path), "%s/docs/api.md", root ? root : ".");
+	in = fopen(path, "r");
+	if (!in || getdelim(&page, &size, '\0', in) < 0)
+		fail_msg("'%s' cannot be read", path);
+	fclose(in);
+	for (i = 0; i < METRICS_POLICY; i++) {
+		snprintf(name, sizeof(name), "`%s", metrics_policy_family[i].name);
+		if (!strstr(page, name))
+			fail_msg("%s` is not explained", name);
+	}
+	free(page);
+}
+
+static void
 histograms_are_cumulative_in_seconds(void **state)
 {
 #define REPLY(leg, le)                                                                            \
@@ -254,6 +300,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+			cmocka_unit_test_setup_teardown(
+					the_policy_tells_how_each_pair_stands_and_counts_decisions,
+					setup, teardown),
+			cmocka_unit_test(the_page_of_the_api_names_every_metric_of_the_policy),
 			cmocka_unit_test_setup_teardown(
 					every_counter_of_the_lists_is_there_with_its_value, setup,
 					teardown),
