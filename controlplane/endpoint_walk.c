@@ -6,14 +6,15 @@
 void
 endpoint_walk_init(struct endpoint_walk *w, struct registry *r, const char *service)
 {
-	*w = (struct endpoint_walk){
-			.registry = r, .config = registry_config(r), .service = service};
+	*w = (struct endpoint_walk){.registry = r,
+			.generation = registry_config_generation(r),
+			.service = service};
 }
 
 bool
 endpoint_walk_stale(const struct endpoint_walk *w)
 {
-	return w->config != registry_config(w->registry);
+	return w->generation != registry_config_generation(w->registry);
 }
 
 static bool

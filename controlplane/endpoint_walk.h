@@ -8,7 +8,7 @@
 
 struct endpoint_walk {
 	struct registry *registry;
-	const struct config *config;
+	uint64_t generation; /* of the configuration */
 	const char *service;
 	size_t at_service, at_endpoint;
 };

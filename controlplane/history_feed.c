@@ -17,7 +17,7 @@ struct fed {
 
 struct history_feed {
 	struct gateway *g;
-	const struct config *config; /* that the handles are of */
+	uint64_t generation; /* of the configuration that the handles are of */
 	uint32_t limit;
 	struct fed *fed[]; /* by endpoint id */
 };
@@ -111,9 +111,9 @@ history_feed_tick(struct history_feed *f, uint64_t wall_ms)
 	if (!f->g->history)
 		return;
 	/* Names, ids and metrics may be others now. */
-	if (f->config != registry_config(r))
+	if (f->generation != registry_config_generation(r))
 		forget(f);
-	f->config = registry_config(r);
+	f->generation = registry_config_generation(r);
 	for (i = 0; i < registry_service_count(r); i++) {
 		s = registry_service_at(r, i);
 		for (k = 0; k < s->endpoint_count; k++)

@@ -21,7 +21,7 @@
 
 struct load_forecasts {
 	struct gateway *g;
-	const struct config *config; /* of which the calendar is */
+	uint64_t generation; /* of the configuration of which the calendar is; 0: none yet */
 	struct load_calendar calendar;
 	struct load_series **service; /* by sid */
 	struct load_series **endpoint; /* by eid */
@@ -85,7 +85,7 @@ calendar_build(struct load_forecasts *f, const struct config *config)
 	size_t i;
 
 	calendar_fini(c);
-	f->config = config;
+	f->generation = registry_config_generation(f->g->registry);
 	if (config->event_count == 0)
 		return;
 	c->event = calloc(config->event_count, sizeof(*c->event));
@@ -330,7 +330,7 @@ load_forecasts_tick_at(struct load_forecasts *f, int64_t wall_s, int32_t zone_s)
 
 	f->wall_s = wall_s;
 	f->zone_s = zone_s;
-	if (f->config != config) {
+	if (f->generation != registry_config_generation(f->g->registry)) {
 		calendar_build(f, config);
 		calendar_save(f);
 	} else if (wall_s % SAVE_S == 0) {

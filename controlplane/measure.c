@@ -24,7 +24,7 @@ struct service_metrics {
 
 struct measurements {
 	struct gateway *g;
-	const struct config *config; /* of which `service` was built */
+	uint64_t generation; /* of the configuration of which `service` was built; 0: none yet */
 	struct service_metrics *service; /* in the order of the configuration */
 	size_t service_count;
 	uint32_t row_count;
@@ -138,7 +138,7 @@ measurements_tick(struct measurements *m)
 	const struct endpoint *e;
 	struct endpoint_walk walk;
 
-	if (m->config != registry_config(m->g->registry))
+	if (m->generation != registry_config_generation(m->g->registry))
 		measurements_reload(m);
 	endpoint_walk_init(&walk, m->g->registry, NULL);
 	while ((e = endpoint_walk_next_or_null(&walk)))
@@ -235,7 +235,7 @@ services_build(struct measurements *m)
 	free(m->service);
 	m->service = service;
 	m->service_count = config->service_count;
-	m->config = config;
+	m->generation = registry_config_generation(m->g->registry);
 }
 
 void
@@ -253,7 +253,7 @@ measurements_metrics(struct measurements *m, const struct service *s, size_t *co
 {
 	size_t i = (size_t)(s->config - registry_config(m->g->registry)->service);
 
-	if (m->config != registry_config(m->g->registry))
+	if (m->generation != registry_config_generation(m->g->registry))
 		measurements_reload(m);
 	if (i >= m->service_count) {
 		*count = 0;

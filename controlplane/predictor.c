@@ -57,7 +57,7 @@ struct predictor {
 	uint64_t endpoints;
 
 	/* The batch. */
-	const struct config *config; /* in force when it began */
+	uint64_t generation; /* of the configuration in force when it began */
 	size_t at_service, at_endpoint;
 	bool running, peers_known;
 	uint64_t now_ms;
@@ -382,7 +382,7 @@ batch_run(struct predictor *p, double budget_ms)
 {
 	double begun = clock_ms(), now = begun;
 
-	if (p->config != registry_config(p->g->registry))
+	if (p->generation != registry_config_generation(p->g->registry))
 		p->running = false;
 	while (p->running && now - begun < budget_ms) {
 		p->running = batch_step(p);
@@ -529,12 +529,12 @@ on_forget(void *arg, const char *name_prefix)
 void
 predictor_tick_at(struct predictor *p, uint64_t now_ms)
 {
-	if (p->running && p->config == registry_config(p->g->registry))
+	if (p->running && p->generation == registry_config_generation(p->g->registry))
 		p->late++; /* goes on where it is */
 	else
 		p->at_service = p->at_endpoint = 0;
 	p->running = true;
-	p->config = registry_config(p->g->registry);
+	p->generation = registry_config_generation(p->g->registry);
 	p->now_ms = now_ms;
 	p->work_ms = 0;
 	p->ticks++;

@@ -126,6 +126,12 @@ registry_config(const struct registry *r)
 	return r->config;
 }
 
+uint64_t
+registry_config_generation(const struct registry *r)
+{
+	return r->reloads + 1;
+}
+
 size_t
 registry_service_count(const struct registry *r)
 {

@@ -72,6 +72,8 @@ struct registry *registry_create(struct config *config, uint32_t lcores);
 void registry_free(struct registry *r); /* all views must have been released */
 
 const struct config *registry_config(const struct registry *r);
+/* From 1, one more with each configuration: what tells one from another that lies where it lay. */
+uint64_t registry_config_generation(const struct registry *r);
 
 /* Replaces the configuration (takes ownership; frees the old one): services and endpoints of the same name keep
  * their ids, their health, and the runtime settings whose key the file did not change. An endpoint that has another

@@ -45,6 +45,7 @@ struct built_view;
 
 struct registry {
 	struct config *config;
+	uint64_t reloads; /* so far */
 	uint32_t lcores;
 	struct service **service; /* in the order of the configuration */
 	size_t service_count;

@@ -487,6 +487,7 @@ adopt(struct plan *p)
 	p->service = NULL;
 	config_free(r->config);
 	r->config = p->config;
+	r->reloads++;
 	mark_all(r);
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "endpoint_walk.h"
 #include "registry_fixture.h"
 
 #include "classifier.h"
@@ -528,10 +529,27 @@ state_that_was_not_written_here_is_refused_whole(void **state)
 	finish(r, NULL);
 }
 
+static void
+a_walk_that_two_reloads_cut_short_is_stale_wherever_the_configuration_lies(void **state)
+{
+	struct registry *r = registry_of(registry_fixture_put(two_services(), 0));
+	struct endpoint_walk walk;
+
+	endpoint_walk_init(&walk, r, NULL);
+	assert_false(endpoint_walk_stale(&walk));
+	assert_int_equal(registry_reload(r, registry_fixture_put(two_services(), 1)), 0);
+	assert_true(endpoint_walk_stale(&walk));
+	assert_int_equal(registry_reload(r, registry_fixture_put(two_services(), 0)), 0);
+	assert_true(endpoint_walk_stale(&walk));
+	registry_free(r);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(
+					a_walk_that_two_reloads_cut_short_is_stale_wherever_the_configuration_lies),
 			cmocka_unit_test(ids_stay_with_names_over_reloads),
 			cmocka_unit_test(a_removed_id_rests_until_its_flows_are_gone),
 			cmocka_unit_test(a_removed_service_leaves_the_view),
