@@ -16,6 +16,8 @@
 #define CALENDAR_VERSION 1
 #define MODEL_NAME_MAX (2 * LOAD_NAME_MAX + LOAD_STATEMENT_TEXT_MAX + 32)
 #define SAVE_S 600 /* each model once in */
+#define STEP_BACK_S 2 /* leap seconds and slewing are no steps */
+#define STEP_AHEAD_S 60 /* a tick a second: so late it never is */
 #define LEAVE_SHARE \
 	0.8 /* of its probability: a sentence ends to hold below that, so that it does not flicker */
 
@@ -322,12 +324,28 @@ tick_service(struct load_forecasts *f, const struct service *service)
 		add(f, series_of(&f->service[service->sid], config, ""), sum);
 }
 
+/* Seasons and calendar are by the clock's new time, whatever it said before. */
+static void
+notice_step(const struct load_forecasts *f, int64_t wall_s)
+{
+	int64_t step = wall_s - f->wall_s;
+
+	if (f->wall_s == 0 || (step > -STEP_BACK_S && step < STEP_AHEAD_S))
+		return;
+	journal_add(f->g->journal, JOURNAL_WARNING, "clock", NULL, NULL,
+			"the wall clock was set %lld s %s: forecasts go on by the new time of day, "
+			"and "
+			"what was learned in between may be of another",
+			(long long)(step < 0 ? -step : step), step < 0 ? "back" : "ahead");
+}
+
 void
 load_forecasts_tick_at(struct load_forecasts *f, int64_t wall_s, int32_t zone_s)
 {
 	const struct config *config = registry_config(f->g->registry);
 	size_t i;
 
+	notice_step(f, wall_s);
 	f->wall_s = wall_s;
 	f->zone_s = zone_s;
 	if (f->generation != registry_config_generation(f->g->registry)) {

@@ -213,13 +213,24 @@ watch(struct load_series *s, const struct load_calendar *c, int32_t zone_s)
 		load_watch_update(&s->when[i].watch, s->model, events);
 }
 
+/* A clock that was set back goes on with the next number; the phase keeps the seasons by the clock. */
+static void
+follow_clock(struct load_series *s, int32_t zone_s)
+{
+	int64_t last = forecast_index(s->model);
+
+	if (forecast_samples(s->model) > 0 && s->index + s->lead <= last)
+		s->lead = last + 1 - s->index;
+	forecast_set_phase(s->model, zone_s / (int32_t)s->interval_s - s->lead);
+}
+
 static void
 end_interval(struct load_series *s, const struct load_calendar *c, int32_t zone_s)
 {
 	double load = s->seconds >= SEEN_LEAST * s->interval_s ? s->sum / s->seconds : NAN;
 
-	forecast_set_phase(s->model, zone_s / (int32_t)s->interval_s);
-	forecast_update(s->model, s->index, load, events_at(s, c, s->index, zone_s));
+	follow_clock(s, zone_s);
+	forecast_update(s->model, s->index + s->lead, load, events_at(s, c, s->index, zone_s));
 	s->recent[s->recent_at++ % LOAD_RECENT] = load;
 	memset(s->cached, 0, sizeof(s->cached));
 	watch(s, c, zone_s);
@@ -262,7 +273,7 @@ static double
 quantile(const struct load_series *s, const struct load_calendar *c, int32_t zone_s, uint32_t ahead,
 		double q)
 {
-	int64_t index = forecast_index(s->model) + ahead;
+	int64_t index = forecast_index(s->model) - s->lead + ahead;
 
 	return forecast_quantile(s->model, ahead, events_at(s, c, index, zone_s), q);
 }

@@ -40,7 +40,8 @@ struct load_series {
 	struct forecast *model;
 	uint32_t interval_s;
 	uint32_t offset_s; /* so that not all intervals end in one second */
-	int64_t index; /* of the interval being filled */
+	int64_t index; /* of the interval being filled, by the wall clock */
+	int64_t lead; /* what the model's numbers, which never fall, are ahead of that: the clock was set back */
 	bool begun;
 	double sum;
 	uint32_t seconds; /* in the sum */

@@ -134,6 +134,39 @@ what_was_not_measured_is_a_gap(void **state)
 }
 
 static void
+a_clock_that_was_ahead_and_came_back_freezes_nothing(void **state)
+{
+	struct config_service config = config_make();
+	struct load_series *s = create(&config, "");
+	uint64_t before;
+
+	run(s, &no_calendar, START, START + 6 * HOUR);
+	run(s, &no_calendar, START + 240 * HOUR,
+			START + 240 * HOUR + 60); /* ten days, for a minute */
+	before = forecast_samples(s->model);
+	run(s, &no_calendar, START + 6 * HOUR, START + 12 * HOUR + HOUR / 4);
+	assert_true(forecast_samples(s->model) >= before + 6 * HOUR / 10);
+	/* A quarter past: low; half an hour later: high. */
+	assert_true(load_series_quantile(s, &no_calendar, 0, 60, 0.5) < 130);
+	assert_true(load_series_quantile(s, &no_calendar, 0, HOUR / 2, 0.5) > 170);
+	load_series_free(s);
+}
+
+static void
+a_clock_that_is_set_back_by_minutes_freezes_nothing(void **state)
+{
+	struct config_service config = config_make();
+	struct load_series *s = create(&config, "");
+	uint64_t before;
+
+	run(s, &no_calendar, START, START + 6 * HOUR);
+	before = forecast_samples(s->model);
+	run(s, &no_calendar, START + 6 * HOUR - 600, START + 6 * HOUR);
+	assert_in_range(forecast_samples(s->model), before + 59, before + 61);
+	load_series_free(s);
+}
+
+static void
 a_series_fits_its_configuration(void **state)
 {
 	static char other[] = "70% chance of 20% more load within 5m";
@@ -183,6 +216,8 @@ main(void)
 			cmocka_unit_test(the_season_is_forecast),
 			cmocka_unit_test(a_sentence_comes_true_as_it_says),
 			cmocka_unit_test(what_was_not_measured_is_a_gap),
+			cmocka_unit_test(a_clock_that_was_ahead_and_came_back_freezes_nothing),
+			cmocka_unit_test(a_clock_that_is_set_back_by_minutes_freezes_nothing),
 			cmocka_unit_test(a_series_fits_its_configuration),
 			cmocka_unit_test(events_are_marked_at_their_time),
 	};
