@@ -167,6 +167,75 @@ history_slots_close(struct history_slots *s, uint32_t second, history_chunk_fn f
 	}
 }
 
+static struct history_sum
+sum_of_place(const struct history_place *p)
+{
+	return (struct history_sum){.count = (uint32_t)p->count,
+			.sum = history_dequantise(p->mean) * p->count,
+			.min = history_dequantise(p->min * (1 << COARSE_SHIFT)),
+			.max = history_dequantise(p->max * (1 << COARSE_SHIFT))};
+}
+
+/* A place that both have is of a step that was half over. The one that `s` still sums up takes it in. */
+static void
+merge_steps(struct history_slots *s, const struct history_slots *older, enum history_tier tier)
+{
+	struct history_sum *open = &s->sum[tier - 1], sum, mine;
+	const struct history_place *p;
+	uint32_t i, first = s->slot[tier] * HISTORY_STEP_PLACES;
+
+	for (i = 0; i < HISTORY_STEP_PLACES; i++) {
+		p = &older->place[tier - 1][i];
+		if (p->count == 0)
+			continue;
+		sum = sum_of_place(p);
+		sum.step = first + i;
+		if (open->count && open->step == sum.step) {
+			sum_add(open, sum.count, sum.sum / sum.count, sum.min, sum.max);
+			continue;
+		}
+		if (s->place[tier - 1][i].count) {
+			mine = sum_of_place(&s->place[tier - 1][i]);
+			sum_add(&sum, mine.count, mine.sum / mine.count, mine.min, mine.max);
+		}
+		place_put(s, tier, &sum);
+	}
+}
+
+static void
+merge_samples(struct history_slots *s, const struct history_slots *older)
+{
+	uint32_t i;
+
+	for (i = 0; i < HISTORY_PLACES_MAX; i++) {
+		if (s->sample[i] == HISTORY_GAP)
+			s->sample[i] = older->sample[i];
+	}
+}
+
+void
+history_slots_merge(struct history_slots *s, struct history_slots *older, history_chunk_fn fn,
+		void *arg)
+{
+	enum history_tier tier;
+
+	for (tier = 0; tier < HISTORY_TIERS; tier++) {
+		if (s->slot[tier] == 0)
+			s->slot[tier] = older->slot[tier];
+		if (s->slot[tier] != older->slot[tier]) {
+			slot_end(older, tier, fn, arg);
+			continue;
+		}
+		if (tier != HISTORY_1S) {
+			sum_end(older, tier);
+			merge_steps(s, older, tier);
+		} else {
+			merge_samples(s, older);
+		}
+		clear(older, tier);
+	}
+}
+
 bool
 history_slots_empty(const struct history_slots *s)
 {

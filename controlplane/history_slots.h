@@ -70,4 +70,9 @@ void history_slots_add_step(
 /* Ends the slots that end at `second` or before. */
 void history_slots_close(struct history_slots *s, uint32_t second, history_chunk_fn fn, void *arg);
 
+/* Takes in what was read back late of the same series: samples and steps that `s` lacks. Open slots of `older` that are
+ * not those of `s` go to fn. `older` is empty then. */
+void history_slots_merge(struct history_slots *s, struct history_slots *older, history_chunk_fn fn,
+		void *arg);
+
 bool history_slots_empty(const struct history_slots *s);

@@ -570,26 +570,10 @@ check_doubt(struct history_writer *w)
 		w->failed = -EUCLEAN;
 }
 
-bool
-history_writer_turn(struct history_writer *w)
+void
+history_writer_hurry(struct history_writer *w)
 {
-	struct history_item item;
-	uint32_t n;
-
-	check_doubt(w);
-	if (!w->store && monotonic_s() >= w->retry_at)
-		open_store(w);
-	for (n = 0; n < ITEMS_A_TURN && history_ring_take(&w->shared->queue, &item); n++) {
-		if (item.series)
-			take_sample(w, &item);
-		else
-			take_message(w, item.message);
-	}
-	tail_write(w);
-	sweep(w);
-	tidy(w);
-	commit(w);
-	return n == ITEMS_A_TURN;
+	w->retry_at = 0;
 }
 
 void
@@ -700,6 +684,70 @@ history_writer_resume(struct history_writer *w)
 		error = resume_from(w, first);
 	wrote(w, error, 0);
 	commit(w);
+}
+
+/* Of a series that has samples since the start: the id that the database has for it, and what was read back. */
+static void
+adopt(struct history_writer *w, struct history_live *l)
+{
+	struct emission e = {w, l};
+	struct history_live *old;
+	int64_t id = 0;
+
+	if (!writable(w) || !wrote(w, history_store_series(w->store, l->handle->name, &id), 0))
+		return;
+	old = (size_t)id < w->by_id_room ? w->by_id[id] : NULL;
+	if (!by_id_reserve(w, id))
+		return;
+	l->id = l->handle->id = id;
+	l->handle->generation = w->shared->generation;
+	if (old) {
+		history_slots_merge(&l->slots, &old->slots, emit, &e);
+		live_free(w, old);
+	}
+	w->by_id[id] = l;
+}
+
+/* The database could not be opened at the start: what it ended with and what was measured since become one. */
+static void
+resume_late(struct history_writer *w)
+{
+	uint32_t i, count = w->live_count;
+	struct history_live **own = calloc(count + 1, sizeof(*own));
+
+	if (!own)
+		return; /* the next turn tries again */
+	memcpy(own, w->live, count * sizeof(*own));
+	history_writer_resume(w);
+	for (i = 0; i < count; i++) {
+		if (own[i]->handle && own[i]->id == 0)
+			adopt(w, own[i]);
+	}
+	free(own);
+}
+
+bool
+history_writer_turn(struct history_writer *w)
+{
+	struct history_item item;
+	uint32_t n;
+
+	check_doubt(w);
+	if (!w->store && monotonic_s() >= w->retry_at)
+		open_store(w);
+	if (w->store && !w->resumed)
+		resume_late(w);
+	for (n = 0; n < ITEMS_A_TURN && history_ring_take(&w->shared->queue, &item); n++) {
+		if (item.series)
+			take_sample(w, &item);
+		else
+			take_message(w, item.message);
+	}
+	tail_write(w);
+	sweep(w);
+	tidy(w);
+	commit(w);
+	return n == ITEMS_A_TURN;
 }
 
 struct history_writer *

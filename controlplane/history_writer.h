@@ -76,11 +76,15 @@ struct history_writer *history_writer_create(const char *file, const struct hist
 		struct history_shared *shared);
 void history_writer_free(struct history_writer *w); /* after a last turn */
 
-/* Reads back what was unfinished when the file was last written. Once, before the first turn; may take a second. */
+/* Reads back what was unfinished when the file was last written. Once, before the first turn; may take a second. If the
+ * database cannot be opened yet, the turn that opens it does it. */
 void history_writer_resume(struct history_writer *w);
 
 /* True if there is more to take. */
 bool history_writer_turn(struct history_writer *w);
+
+/* For tests: what could not be opened is tried again in the next turn. */
+void history_writer_hurry(struct history_writer *w);
 
 /* Somebody else found the database damaged. Any thread. */
 void history_writer_doubt(struct history_shared *shared);

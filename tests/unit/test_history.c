@@ -267,6 +267,46 @@ a_kill_loses_nothing_that_was_written(void **state)
 	assert_int_equal(p[n - 1].time_ms, (NOON + 3 * HOUR - 60) * 1000ull);
 }
 
+/* Another process held it at the start: what it wrote last, and what was measured meanwhile, become one. */
+static void
+a_database_that_opens_late_goes_on_where_it_ended(void **state)
+{
+	struct history_store *other = NULL;
+	const struct history_point *p;
+	char why[128];
+	size_t i, n;
+
+	limits.keep_s[HISTORY_1S] = 4 * HOUR;
+	samples(NOON + 1000, NOON + 1500, ramp);
+	end();
+	assert_int_equal(history_store_open(file, &other, why, sizeof(why)), 0);
+	name_series();
+	begin();
+	samples(NOON + 1500, NOON + 1553, ramp);
+	assert_false(shared.usable);
+	history_store_close(other);
+	history_writer_hurry(writer);
+	samples(NOON + 1553, NOON + 1700, ramp);
+	assert_true(shared.usable);
+	expect_ramp(NOON + 1000, NOON + 1700);
+	samples(NOON + 1700, NOON + 3 * HOUR, ramp);
+	expect_ramp(NOON + 1000, NOON + 3 * HOUR);
+	assert_int_equal(read_series("reply_p99", NOON, NOON + 3 * HOUR, 60), 0);
+	p = points(&n);
+	assert_int_equal(n, 3 * HOUR / 60 - 16);
+	for (i = 0; i < n; i++)
+		assert_int_equal(p[i].count, i == 0 ? 20 : 60);
+	again();
+	limits.keep_s[HISTORY_1S] = HOUR;
+	samples(NOON + 3 * HOUR, NOON + 6 * HOUR, ramp);
+	assert_int_equal(read_series("reply_p99", NOON, NOON + HOUR, 60), 0);
+	p = points(&n);
+	for (i = 0; i < n; i++) {
+		assert_int_equal(p[i].count, i == 0 ? 20 : 60);
+		assert_true(p[i].min >= ramp(NOON) && p[i].max < 1.01 * HOUR);
+	}
+}
+
 static void
 finer_steps_go_and_coarser_ones_stay(void **state)
 {
@@ -781,6 +821,7 @@ main(void)
 			IN_DATABASE(steps_are_summed_up_from_what_is_there),
 			IN_DATABASE(gaps_are_left_out),
 			IN_DATABASE(a_kill_loses_nothing_that_was_written),
+			IN_DATABASE(a_database_that_opens_late_goes_on_where_it_ended),
 			IN_DATABASE(finer_steps_go_and_coarser_ones_stay),
 			IN_DATABASE(the_oldest_goes_when_there_is_too_much),
 			IN_DATABASE(a_damaged_database_is_set_aside_and_a_new_one_begun),
