@@ -6,6 +6,23 @@
 
 #include "steering.h"
 #include "steering_record.h"
+#include "steering_rules.h"
+
+/* A value that was not measured is null. */
+static json_t *
+rules_json(const struct endpoint *e, const struct steering_view *v)
+{
+	const struct policy_config *c = &e->service->config->policy;
+	json_t *out = json_array();
+	size_t i;
+
+	for (i = 0; i < c->rule_count && i < POLICY_RULES_MAX; i++)
+		json_array_append_new(out,
+				json_pack("{s:s s:o s:b}", "rule", c->rule[i].text, "value",
+						api_real(v->input->rule_value[i]), "never_seen",
+						steering_rules_is_unseen(v->rules, e, i)));
+	return out;
+}
 
 static json_t *
 row(struct gateway *g, const struct endpoint *e)
@@ -15,7 +32,7 @@ row(struct gateway *g, const struct endpoint *e)
 
 	if (!steering_view(g->steering, e, &v))
 		return NULL;
-	return json_pack("{s:s s:s s:s s:s s:s s:b s:s s:s s:s s:s s:o s:o s:o s:o}", "service",
+	return json_pack("{s:s s:s s:s s:s s:s s:b s:s s:s s:s s:s s:o s:o s:o s:o s:o}", "service",
 			e->service->config->name, "endpoint", e->config->name, "shadow",
 			shadow ? shadow->config->name : "", "mode", policy_mode_name(v.mode),
 			"mode_source", v.mode_set ? "runtime" : "file", "hold", e->policy.hold,
@@ -23,7 +40,7 @@ row(struct gateway *g, const struct endpoint *e)
 			policy_state_text(v.policy->state), "rung", policy_rung_name(v.rung),
 			"text", policy_rung_text(v.rung), "shift", api_share(e->shift), "risk",
 			api_real(v.input->risk), "asked", api_count(v.asked), "comparison",
-			steering_comparison_json(v.comparison));
+			steering_comparison_json(v.comparison), "rules", rules_json(e, &v));
 }
 
 static json_t *

@@ -17,6 +17,7 @@
 #include "measure.h"
 #include "predictor.h"
 #include "steering_record.h"
+#include "steering_rules.h"
 
 struct pair {
 	uint32_t sid; /* whose it is: an eid may get a new owner */
@@ -31,6 +32,7 @@ struct pair {
 	uint64_t asked;
 	enum policy_rung rung;
 	uint32_t decisions[POLICY_RUNGS][POLICY_OUTCOMES];
+	struct steering_rules rules;
 };
 
 struct steering {
@@ -219,6 +221,7 @@ gather(struct steering *s, struct endpoint *e, struct pair *p, uint64_t now_ms)
 	if (shadow)
 		gather_shadow(s, shadow, e->shift > e->config->shift, &p->input);
 	gather_rules(s, e, shadow, &p->input);
+	steering_rules_tick(&p->rules, s->g, e, &p->input);
 }
 
 /* Healthy enough that its numbers are what is usual. */
@@ -508,6 +511,7 @@ steering_view(const struct steering *s, const struct endpoint *e, struct steerin
 			.mode_set = e->policy.has_mode,
 			.rung = p->rung,
 			.asked = p->asked,
+			.rules = &p->rules,
 			.decisions = (const uint32_t(*)[POLICY_OUTCOMES])p->decisions};
 	return true;
 }

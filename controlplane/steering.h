@@ -17,6 +17,7 @@
 
 struct steering;
 struct steering_record;
+struct steering_rules;
 
 /* After the registry was restored, and after the parts it reads. NULL when out of memory. */
 struct steering *steering_create(struct gateway *g);
@@ -36,6 +37,7 @@ struct steering_view {
 	bool mode_set; /* by an operator, over the file's */
 	enum policy_rung rung; /* of the last interval */
 	uint64_t asked; /* number of the decision that awaits approval; 0: none */
+	const struct steering_rules *rules; /* whether their metrics came */
 	const uint32_t (*decisions)[POLICY_OUTCOMES]; /* made, by rung and outcome */
 };
 bool steering_view(const struct steering *s, const struct endpoint *e, struct steering_view *out);

@@ -50,6 +50,19 @@ tick_live(void *arg)
 	collector_tick(f->g.collector);
 }
 
+/* On what the service is not asked for: no connection is made in UDP. */
+static void
+add_rule(struct fake *f)
+{
+	const struct config_service *c = fake_endpoint(f, "dns", "dns1")->service->config;
+	struct policy_config *p = (struct policy_config *)(uintptr_t)&c->policy;
+
+	p->rule = calloc(1, sizeof(*p->rule));
+	if (!p->rule || policy_rule_parse("handshake_p99 > 10ms for 5s", p->rule))
+		exit(1);
+	p->rule_count = 1;
+}
+
 /* Long enough for the models to have a past. */
 static void
 predict(struct fake *f)
@@ -61,7 +74,9 @@ predict(struct fake *f)
 		load_forecasts_tick_at(f->g.load_forecasts, FAKE_WALL_S + (int64_t)ms / 1000, 0);
 		predictor_tick_at(f->g.predictor, ms);
 	}
-	steering_tick_at(f->g.steering, ms);
+	add_rule(f);
+	for (; ms < 172000; ms += 1000)
+		steering_tick_at(f->g.steering, ms);
 }
 
 /* Of an earlier run. */

@@ -15,6 +15,7 @@
 #include "measure.h"
 #include "predictor.h"
 #include "registry.h"
+#include "steering_rules.h"
 
 #define REQUESTS 100 /* per second, of the pair */
 
@@ -561,10 +562,45 @@ a_mode_set_by_an_operator_outlasts_a_restart(void **state)
 	world_free(w);
 }
 
+static size_t
+told_of_rules(const struct world *w)
+{
+	json_t *events = journal_since(w->f->g.journal, 0, 1000), *e;
+	size_t n = 0, i;
+
+	json_array_foreach(events, i, e) n +=
+			!strcmp(json_string_value(json_object_get(e, "kind")), "rule");
+	json_decref(events);
+	return n;
+}
+
+static void
+a_rule_that_never_sees_its_metric_is_told_once(void **state)
+{
+	struct world *w = world_create(POLICY_OBSERVE);
+	struct steering_view v;
+
+	w->policy->rule_count = 2;
+	w->policy->rule = calloc(2, sizeof(*w->policy->rule));
+	assert_non_null(w->policy->rule);
+	assert_null(policy_rule_parse("requests > 1k", &w->policy->rule[0]));
+	assert_null(policy_rule_parse("handshake_p99 > 1s", &w->policy->rule[1]));
+	seconds(w, 50);
+	assert_int_equal(told_of_rules(w), 0);
+	seconds(w, 100);
+	assert_int_equal(told_of_rules(w), 1);
+	assert_true(steering_view(w->f->g.steering, w->primary, &v));
+	assert_false(steering_rules_is_unseen(v.rules, w->primary, 0));
+	assert_true(steering_rules_is_unseen(v.rules, w->primary, 1));
+	w->policy->rule_count = 0;
+	world_free(w);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(a_rule_that_never_sees_its_metric_is_told_once),
 			cmocka_unit_test(the_first_shift_comes_with_the_first_bad_interval),
 			cmocka_unit_test(
 					traffic_moves_step_by_step_and_returns_when_the_primary_recovered),

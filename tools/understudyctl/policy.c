@@ -231,6 +231,22 @@ add_row(struct table *t, const json_t *row)
 		table_add(t, command_text(row, "text"));
 }
 
+/* Rules that cannot hold, since what they are about never came. */
+static void
+print_unseen(const json_t *row)
+{
+	json_t *rule;
+	size_t i;
+
+	json_array_foreach(json_object_get(row, "rules"), i, rule)
+	{
+		if (json_is_true(json_object_get(rule, "never_seen")))
+			printf("%s/%s: rule \"%s\" has never seen its metric\n",
+					command_text(row, "service"), command_text(row, "endpoint"),
+					command_text(rule, "rule"));
+	}
+}
+
 static void
 print_policy(const json_t *reply)
 {
@@ -242,6 +258,7 @@ print_policy(const json_t *reply)
 	json_array_foreach(json_object_get(reply, "policy"), i, row) add_row(t, row);
 	table_print(t, stdout);
 	table_free(t);
+	json_array_foreach(json_object_get(reply, "policy"), i, row) print_unseen(row);
 }
 
 static enum client_result
