@@ -134,7 +134,7 @@ tick_shadow(struct evidence *ev, const struct collector *c, const struct evidenc
 		compare(&ev->candidate, &s);
 	collector_interval(c, pair->shadow_or_null->eid, LEG_SERVER, &in);
 	if (pair->carrying && in.seconds > 0)
-		ev->requests += (double)in.delta.requests / in.seconds;
+		ev->requests += pair->shadow_part * (double)in.delta.requests / in.seconds;
 }
 
 static void

@@ -40,6 +40,7 @@ struct evidence {
 struct evidence_pair {
 	const struct endpoint *primary, *shadow_or_null;
 	bool carrying, returning; /* the shadow has traffic; the primary is the candidate */
+	double shadow_part; /* of what the shadow serves, that is the pair's */
 	bool healthy; /* the primary is: its past grows */
 };
 

@@ -132,9 +132,35 @@ gather_rules(const struct steering *s, const struct endpoint *e,
 	}
 }
 
+/* Of the new flows of its service, in weight, those that the shadow gets for `e`. */
+static double
+handed_over(const struct endpoint *e)
+{
+	return (double)e->weight * (registry_endpoint_is_up(e) ? e->shift : SHARE_ONE);
+}
+
+/* Of what the shadow serves, the part that is the pair's: it may stand in for other primaries too, and have a weight of
+ * its own. 0 where nothing was moved to it. */
+static double
+part_of(const struct endpoint *shadow, const struct endpoint *primary)
+{
+	const struct service *service = shadow->service;
+	double all = (double)shadow->weight * SHARE_ONE, handed;
+	size_t i;
+
+	if (primary->shift <= primary->config->shift)
+		return 0;
+	for (i = 0; i < service->endpoint_count; i++) {
+		handed = handed_over(service->endpoint[i]);
+		if (handed > 0 && registry_standby_or_null(service->endpoint[i]) == shadow)
+			all += handed;
+	}
+	return all > 0 ? handed_over(primary) / all : 1;
+}
+
 /* Of its capacity, what is left beside its own load; what it serves for the primary is counted there. */
 static double
-room_of(const struct steering *s, const struct endpoint *shadow, bool carrying)
+room_of(const struct steering *s, const struct endpoint *shadow, double part)
 {
 	double own = measurements_values(
 			s->g->measurements, shadow, MEASURE_SERVING)[METRIC_requests];
@@ -142,11 +168,11 @@ room_of(const struct steering *s, const struct endpoint *shadow, bool carrying)
 
 	if (!(capacity > 0) || shadow->service->config->forecast.load != LOAD_REQUESTS)
 		return NAN;
-	return capacity - (carrying || isnan(own) ? 0 : own);
+	return capacity - (isnan(own) ? 0 : own * (1 - part));
 }
 
 static void
-gather_shadow(const struct steering *s, const struct endpoint *shadow, bool carrying,
+gather_shadow(const struct steering *s, const struct endpoint *shadow, double part,
 		struct policy_input *in)
 {
 	const struct policy_config *c = &shadow->service->config->policy;
@@ -155,7 +181,7 @@ gather_shadow(const struct steering *s, const struct endpoint *shadow, bool carr
 	in->shadow_up = registry_endpoint_is_up(shadow) && !shadow->drain;
 	in->shadow_suspect = shadow->suspect;
 	in->shadow_risk = risk_at(s, shadow, c->horizon);
-	in->shadow_room = room_of(s, shadow, carrying);
+	in->shadow_room = room_of(s, shadow, part);
 }
 
 static bool
@@ -219,7 +245,7 @@ gather(struct steering *s, struct endpoint *e, struct pair *p, uint64_t now_ms)
 					comparison_is_worse_than(&ev->candidate, &ev->check),
 	};
 	if (shadow)
-		gather_shadow(s, shadow, e->shift > e->config->shift, &p->input);
+		gather_shadow(s, shadow, part_of(shadow, e), &p->input);
 	gather_rules(s, e, shadow, &p->input);
 	steering_rules_tick(&p->rules, s->g, e, &p->input);
 }
@@ -243,6 +269,7 @@ watch_packets(struct steering *s, const struct endpoint *e, struct pair *p, uint
 			.primary = e,
 			.shadow_or_null = shadow,
 			.carrying = e->shift > e->config->shift,
+			.shadow_part = shadow ? part_of(shadow, e) : 0,
 			.returning = policy_compares_primary(&p->policy),
 			.healthy = is_healthy(p, e),
 	};

@@ -562,6 +562,34 @@ a_mode_set_by_an_operator_outlasts_a_restart(void **state)
 	world_free(w);
 }
 
+/* web2 has moved to the same shadow altogether. */
+static void
+of_a_shadow_that_is_shared_each_pair_counts_its_part(void **state)
+{
+	struct world *w = world_create(POLICY_OBSERVE);
+	struct endpoint *other = fake_endpoint(w->f, "web", "web2");
+	struct config_forecast *forecast =
+			(struct config_forecast *)(uintptr_t)&w->primary->service->config->forecast;
+	struct registry *r = w->f->g.registry;
+	struct steering_view v;
+	int i;
+
+	forecast->capacity = 250;
+	other->shadow[0] = w->shadow;
+	assert_int_equal(registry_set_shift(r, other, SHARE_ONE, SETTING_RUNTIME), 0);
+	assert_int_equal(registry_set_shift(r, w->primary, SHARE_ONE / 2, SETTING_RUNTIME), 0);
+	for (i = 0; i < 3; i++) {
+		serve(w, w->shadow, REQUESTS, 0);
+		second(w);
+	}
+	assert_true(steering_view(w->f->g.steering, w->primary, &v));
+	assert_in_range((int)v.input->requests, REQUESTS - 5, REQUESTS + 5);
+	assert_in_range((int)v.input->shadow_room, 145, 155);
+	assert_true(steering_view(w->f->g.steering, other, &v));
+	assert_in_range((int)v.input->requests, REQUESTS - 5, REQUESTS + 5);
+	world_free(w);
+}
+
 static size_t
 told_of_rules(const struct world *w)
 {
@@ -600,6 +628,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(of_a_shadow_that_is_shared_each_pair_counts_its_part),
 			cmocka_unit_test(a_rule_that_never_sees_its_metric_is_told_once),
 			cmocka_unit_test(the_first_shift_comes_with_the_first_bad_interval),
 			cmocka_unit_test(
