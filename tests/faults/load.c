@@ -9,79 +9,43 @@
  *          [--begin-us N] [--seed N] [--long N] [--long-share X] [--timeout-ms N]
  *
  * The schedule has lines of SECONDS RATE, in order; between them the rate is linear, and with the last it ends. Of every
- * request there is a line in --out when it is done:
- *
- *     KIND START_US LATENCY_US OUTCOME SERVER
- *
- * KIND: s (short), l (long-lived). START_US: CLOCK_MONOTONIC. OUTCOME: ok, or what went wrong. SERVER: the body's first
- * word; of DNS the last byte of the address; - if none.
+ * request there is a line in --out when it is done (tests/lab/exchange.h). KIND: s (short), l (long-lived).
  */
+#include "exchange.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
-	EXCHANGES_MAX = 8192, /* open at a time: 3 s of timeout at 2,000/s */
-	REPLY_MAX = 1024,
 	LONG_MAX = 64, /* the first exchanges are the long-lived ones */
 	POINTS_MAX = 4096,
 	EVENTS_MAX = 64,
 	LOOK_US = 10000, /* how often timeouts are looked for */
 };
 
-enum protocol {
-	HTTP,
-	REDIS,
-	DNS
-};
-
-struct exchange {
-	bool waiting, sent;
-	int fd;
-	uint16_t id;
-	uint64_t start_us;
-	size_t got;
-	char reply[REPLY_MAX];
-};
-
 struct point {
 	double at, rate;
 };
 
-static struct exchange exchanges[EXCHANGES_MAX];
-static unsigned unused[EXCHANGES_MAX], unused_count, open_count, long_count, long_next;
-static struct sockaddr_in target;
-static enum protocol protocol;
+static struct exchange *exchanges;
+static unsigned long_count, long_next;
+static struct sockaddr_storage target;
+static enum exchange_protocol protocol;
 static struct point schedule[POINTS_MAX];
 static size_t points, point_now;
 static uint64_t timeout_us = 2000000, begin_us, seed = 1;
 static double long_share;
 static FILE *out;
-static uint16_t next_id;
-static int epoll_fd;
 static volatile sig_atomic_t ending;
-
-static uint64_t
-now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 /* Uniform in (0, 1]: splitmix64. */
 static double
@@ -92,202 +56,6 @@ uniform(void)
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
 	return ((double)((z ^ (z >> 31)) >> 11) + 1) / 9007199254740992.0;
-}
-
-static bool
-is_long(const struct exchange *x)
-{
-	return x < exchanges + long_count;
-}
-
-static void
-disconnect(struct exchange *x)
-{
-	if (x->fd >= 0)
-		close(x->fd);
-	x->fd = -1;
-}
-
-static void
-finish(struct exchange *x, const char *outcome, const char *server)
-{
-	fprintf(out, "%c %llu %llu %s %s\n", is_long(x) ? 'l' : 's',
-			(unsigned long long)x->start_us,
-			(unsigned long long)(now_us() - x->start_us), outcome, server);
-	x->waiting = false;
-	open_count--;
-	if (is_long(x) && !strcmp(outcome, "ok"))
-		return;
-	disconnect(x);
-	if (is_long(x))
-		return;
-	unused[unused_count++] = (unsigned)(x - exchanges);
-}
-
-static void
-fail(struct exchange *x, int error)
-{
-	switch (error) {
-	case ECONNREFUSED:
-		finish(x, "refused", "-");
-		break;
-	case ECONNRESET:
-	case EPIPE:
-		finish(x, "reset", "-");
-		break;
-	case ETIMEDOUT:
-		finish(x, "timeout", "-");
-		break;
-	case EHOSTUNREACH:
-	case ENETUNREACH:
-		finish(x, "unreachable", "-");
-		break;
-	default:
-		finish(x, "error", "-");
-	}
-}
-
-static int
-connect_target(struct exchange *x)
-{
-	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = x};
-
-	x->fd = socket(AF_INET,
-			(protocol == DNS ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC,
-			0);
-	if (x->fd < 0)
-		return -errno;
-	if (connect(x->fd, (struct sockaddr *)&target, sizeof(target)) < 0 && errno != EINPROGRESS)
-		return -errno;
-	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, x->fd, &event) < 0 ? -errno : 0;
-}
-
-static size_t
-request_text(const struct exchange *x, char *text, size_t size)
-{
-	static const char question[] = "\1\0\0\1\0\0\0\0\0\0\2id\3lab\0\0\1\0\1";
-
-	switch (protocol) {
-	case HTTP:
-		return (size_t)snprintf(text, size, "GET / HTTP/1.1\r\nHost: lab\r\n%s\r\n",
-				is_long(x) ? "" : "Connection: close\r\n");
-	case REDIS:
-		return (size_t)snprintf(text, size, "GET name\r\n");
-	case DNS:
-		text[0] = (char)(x->id >> 8);
-		text[1] = (char)x->id;
-		memcpy(text + 2, question, sizeof(question) - 1);
-		return 2 + sizeof(question) - 1;
-	}
-	return 0;
-}
-
-static void
-send_request(struct exchange *x)
-{
-	char text[128];
-	size_t len = request_text(x, text, sizeof(text));
-
-	if (send(x->fd, text, len, MSG_NOSIGNAL) == (ssize_t)len)
-		x->sent = true;
-	else if (errno != EAGAIN && errno != ENOTCONN)
-		fail(x, errno);
-}
-
-static void
-word(const char *text, char *server, size_t size)
-{
-	size_t i;
-
-	for (i = 0; i + 1 < size && text[i] > ' '; i++)
-		server[i] = text[i];
-	server[i] = '\0';
-}
-
-/* NULL while the reply is not complete; else its outcome, and who gave it. */
-static const char *
-http_outcome(const struct exchange *x, char *server, size_t size)
-{
-	const char *length = strstr(x->reply, "Content-Length: "),
-		   *body = strstr(x->reply, "\r\n\r\n");
-
-	if (!body || !length ||
-			x->got - (size_t)(body + 4 - x->reply) < strtoul(length + 16, NULL, 10))
-		return NULL;
-	word(body + 4, server, size);
-	return x->got > 9 && x->reply[9] < '5' ? "ok" : "status-5xx";
-}
-
-/* "$4\r\nweb1\r\n" */
-static const char *
-redis_outcome(const struct exchange *x, char *server, size_t size)
-{
-	const char *body = strstr(x->reply, "\r\n");
-
-	if (x->reply[0] != '$')
-		return body ? "status-5xx" : NULL;
-	if (!body || !strstr(body + 2, "\r\n"))
-		return NULL;
-	word(body + 2, server, size);
-	return "ok";
-}
-
-static void
-read_stream(struct exchange *x)
-{
-	char server[32] = "-";
-	const char *outcome;
-	ssize_t n;
-
-	while ((n = recv(x->fd, x->reply + x->got, REPLY_MAX - 1 - x->got, 0)) > 0)
-		x->got += (size_t)n;
-	x->reply[x->got] = '\0';
-	if (n < 0 && errno != EAGAIN && x->waiting) {
-		fail(x, errno);
-		return;
-	}
-	outcome = protocol == HTTP ? http_outcome(x, server, sizeof(server))
-				   : redis_outcome(x, server, sizeof(server));
-	if (x->waiting && outcome)
-		finish(x, outcome, server);
-	else if (n == 0 && x->waiting)
-		finish(x, "closed", "-");
-	else if (n == 0 || (n < 0 && errno != EAGAIN))
-		disconnect(x); /* a long connection ended while idle: the next request makes a new one */
-}
-
-static void
-read_dns(struct exchange *x)
-{
-	uint8_t reply[REPLY_MAX];
-	char server[8];
-	ssize_t n;
-
-	while ((n = recv(x->fd, reply, sizeof(reply), 0)) >= 0) {
-		if (!x->waiting || n < 16 || reply[0] != x->id >> 8 || reply[1] != (x->id & 0xff))
-			continue; /* late, or not an answer to this one */
-		snprintf(server, sizeof(server), "%u", reply[n - 1]);
-		finish(x, reply[7] ? "ok" : "no-answer", server);
-		if (x->fd < 0)
-			return;
-	}
-	if (errno != EAGAIN && x->waiting)
-		fail(x, errno);
-}
-
-static void
-on_event(struct exchange *x, uint32_t events)
-{
-	if (x->fd < 0)
-		return;
-	if (x->waiting && !x->sent && (events & EPOLLOUT) && !(events & (EPOLLERR | EPOLLHUP)))
-		send_request(x);
-	if (x->fd < 0 || !(events & (EPOLLIN | EPOLLERR | EPOLLHUP)))
-		return;
-	if (protocol == DNS)
-		read_dns(x);
-	else
-		read_stream(x);
 }
 
 static struct exchange *
@@ -308,38 +76,17 @@ static void
 begin_request(void)
 {
 	struct exchange *x = uniform() <= long_share ? idle_long_or_null() : NULL;
-	int error = 0;
 
-	if (!x && unused_count) {
-		x = &exchanges[unused[--unused_count]];
-	}
 	if (!x) {
-		fprintf(stderr, "load: more than %d requests open\n", EXCHANGES_MAX);
-		exit(1);
+		x = exchange_take_or_null();
+		if (!x) {
+			fprintf(stderr, "load: more than %d requests open\n", EXCHANGES_MAX);
+			exit(1);
+		}
+		x->kind = 's';
+		x->protocol = protocol;
 	}
-	x->waiting = true;
-	x->sent = false;
-	x->got = 0;
-	x->reply[0] = '\0';
-	x->id = next_id++;
-	x->start_us = now_us();
-	open_count++;
-	if (x->fd < 0)
-		error = connect_target(x);
-	if (error)
-		fail(x, -error);
-	else
-		send_request(x); /* while the connection is being made, EPOLLOUT sends it */
-}
-
-static void
-give_up_late(uint64_t now)
-{
-	unsigned i;
-
-	for (i = 0; i < EXCHANGES_MAX; i++)
-		if (exchanges[i].waiting && now - exchanges[i].start_us > timeout_us)
-			fail(&exchanges[i], ETIMEDOUT);
+	exchange_begin(x, &target, sizeof(struct sockaddr_in));
 }
 
 /* Requests per second at a time of the schedule; negative when it has ended. */
@@ -362,11 +109,11 @@ static void
 handle_events(void)
 {
 	struct epoll_event events[EVENTS_MAX];
-	int i, n = epoll_wait(epoll_fd, events, EVENTS_MAX, -1);
+	int i, n = epoll_wait(exchanges_epoll(), events, EVENTS_MAX, -1);
 
 	for (i = 0; i < n; i++)
 		if (events[i].data.ptr) /* NULL: the timer */
-			on_event(events[i].data.ptr, events[i].events);
+			exchange_event(events[i].data.ptr, events[i].events);
 }
 
 /* Waits for events, and no longer than until `until_us`. */
@@ -392,9 +139,9 @@ run(int timer_fd)
 	while ((rate = rate_at(due)) >= 0 && !ending) {
 		due += rate > 0 ? -log(uniform()) / rate : 0.1;
 		due_us = begin_us + (uint64_t)(due * 1e6);
-		while ((now = now_us()) < due_us) {
+		while ((now = exchange_now_us()) < due_us) {
 			if (now - looked > LOOK_US) {
-				give_up_late(now);
+				exchanges_give_up(timeout_us);
 				looked = now;
 			}
 			wait_until(timer_fd, due_us < now + LOOK_US ? due_us : now + LOOK_US);
@@ -402,9 +149,9 @@ run(int timer_fd)
 		if (rate > 0)
 			begin_request();
 	}
-	while (open_count) {
-		wait_until(timer_fd, now_us() + LOOK_US);
-		give_up_late(now_us());
+	while (exchanges_open()) {
+		wait_until(timer_fd, exchange_now_us() + LOOK_US);
+		exchanges_give_up(timeout_us);
 	}
 }
 
@@ -418,14 +165,15 @@ bad(const char *what, const char *value)
 static void
 parse_target(const char *text)
 {
+	struct sockaddr_in *addr = (struct sockaddr_in *)&target;
 	char host[64] = "";
 	unsigned port;
 
 	if (sscanf(text, "%63[0-9.]:%u", host, &port) != 2 ||
-			inet_pton(AF_INET, host, &target.sin_addr) != 1)
+			inet_pton(AF_INET, host, &addr->sin_addr) != 1)
 		bad("not ADDRESS:PORT", text);
-	target.sin_family = AF_INET;
-	target.sin_port = htons((uint16_t)port);
+	addr->sin_family = AF_INET;
+	addr->sin_port = htons((uint16_t)port);
 }
 
 static void
@@ -443,7 +191,7 @@ read_schedule(const char *path)
 		bad("a schedule has two lines at least", path);
 }
 
-static enum protocol
+static enum exchange_protocol
 protocol_of(const char *text)
 {
 	static const char *const names[] = {"http", "redis", "dns"};
@@ -451,9 +199,9 @@ protocol_of(const char *text)
 
 	for (i = 0; i < 3; i++)
 		if (!strcmp(text, names[i]))
-			return (enum protocol)i;
+			return (enum exchange_protocol)i;
 	bad("no such protocol", text);
-	return HTTP;
+	return EXCHANGE_HTTP;
 }
 
 static void
@@ -488,7 +236,7 @@ parse_options(int argc, char **argv)
 		else
 			exit(2);
 	}
-	if (!points || !out || !target.sin_port || long_count > LONG_MAX)
+	if (!points || !out || !target.ss_family || long_count > LONG_MAX)
 		bad("needs --target, --schedule, --out; at most 64 --long", argv[0]);
 }
 
@@ -498,29 +246,33 @@ on_signal(int number)
 	ending = 1;
 }
 
+static void
+make_long(void)
+{
+	unsigned i;
+
+	for (i = 0; i < long_count; i++)
+		exchanges[i] = (struct exchange){.protocol = protocol,
+				.kind = 'l',
+				.stays = true,
+				.anew = true,
+				.fd = -1};
+}
+
 int
 main(int argc, char **argv)
 {
-	struct epoll_event timer = {.events = EPOLLIN, .data.ptr = NULL};
 	struct rlimit files = {EXCHANGES_MAX + 64, EXCHANGES_MAX + 64};
 	int timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
-	unsigned i;
 
 	parse_options(argc, argv);
 	if (!begin_us)
-		begin_us = now_us();
+		begin_us = exchange_now_us();
 	setrlimit(RLIMIT_NOFILE, &files);
 	signal(SIGTERM, on_signal);
-	for (i = EXCHANGES_MAX; i > long_count; i--)
-		unused[unused_count++] = i - 1;
-	for (i = 0; i < EXCHANGES_MAX; i++)
-		exchanges[i].fd = -1;
-	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (timer_fd < 0 || epoll_fd < 0 ||
-			epoll_ctl(epoll_fd, EPOLL_CTL_ADD, timer_fd, &timer) < 0) {
-		perror("load");
-		return 1;
-	}
+	exchanges = exchanges_init(long_count, out);
+	make_long();
+	exchanges_watch(timer_fd, NULL);
 	run(timer_fd);
 	return fclose(out) ? 1 : 0;
 }
