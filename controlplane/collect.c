@@ -272,23 +272,6 @@ leg_tick(struct collector *c, uint32_t eid, enum leg leg, struct slot *slot)
 	leg_take(c, eid, leg, slot->leg[leg]);
 }
 
-/* FNV-1a, over both names and the zero between them. */
-static uint64_t
-owner_of(const struct endpoint *e)
-{
-	const char *name[2] = {e->service->config->name, e->config->name};
-	uint64_t hash = 0xcbf29ce484222325u;
-	const char *p;
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		for (p = name[i]; *p; p++)
-			hash = (hash ^ (uint8_t)*p) * 0x100000001b3u;
-		hash *= 0x100000001b3u;
-	}
-	return hash | 1;
-}
-
 /* An id is reused only when no flow names it any more, so what was counted up to the last tick is all that the
  * earlier endpoint will ever have counted. */
 static void
@@ -312,7 +295,7 @@ static void
 endpoint_tick(struct collector *c, const struct endpoint *e)
 {
 	struct slot *slot;
-	uint64_t owner = owner_of(e);
+	uint64_t owner = registry_endpoint_owner(e);
 	int leg;
 
 	if (e->eid >= c->slot_count)

@@ -23,6 +23,7 @@ enum check_kind {
 	CHECK_UDP, /* payload sent, any reply (or the expected bytes) */
 	CHECK_ICMP, /* echo answered */
 };
+const char *config_check_name(enum check_kind kind); /* as in the file */
 
 /* check: of a service, and of an endpoint that overrides it. */
 struct config_check {

@@ -178,18 +178,6 @@ config_policy_rule_read(const struct key *key, struct yaml *node, void *base, st
 		yaml_complain(c, node, "%s", wrong);
 }
 
-static bool
-has_pair(const struct config_service *s)
-{
-	size_t i;
-
-	for (i = 0; i < s->endpoint_count; i++) {
-		if (s->endpoint[i].shadow_count)
-			return true;
-	}
-	return false;
-}
-
 static void
 validate_windows(const struct validation *v, const struct policy_config *p, struct yaml *policy)
 {
@@ -238,7 +226,7 @@ validate_policy(const struct validation *v, const struct config_service *s, stru
 	if (!policy || policy->tainted)
 		return;
 	validate_windows(v, p, policy);
-	if (p->mode != POLICY_OBSERVE && endpoints && !endpoints->tainted && !has_pair(s))
+	if (p->mode != POLICY_OBSERVE && endpoints && !endpoints->tainted && !validate_has_pair(s))
 		yaml_warn_key(v->complaints, policy, "mode",
 				"no endpoint of the service has shadows, so that the policy can "
 				"only watch; give one 'shadows'");

@@ -41,5 +41,8 @@ bool validate_on_link(const struct config_port *port, const struct ip_addr *addr
 /* Are there surely no local addresses of that family? Not if what the file says of them was complained about. */
 bool validate_lacks_local(const struct validation *v, bool v4);
 
+/* Has any endpoint shadows? */
+bool validate_has_pair(const struct config_service *s);
+
 /* Complains about items of a list that have the `name` of an earlier one. */
 void validate_names(const struct validation *v, struct yaml *list);

@@ -35,24 +35,6 @@ is_sound(struct yaml *endpoint, const char *key)
 	return !node || !node->bad;
 }
 
-static const char *
-kind_name(enum check_kind kind)
-{
-	switch (kind) {
-	case CHECK_NONE:
-		return "none";
-	case CHECK_TCP:
-		return "tcp";
-	case CHECK_HTTP:
-		return "http";
-	case CHECK_UDP:
-		return "udp";
-	case CHECK_ICMP:
-		return "icmp";
-	}
-	return "";
-}
-
 static void
 validate_belonging(const struct validation *v, enum check_kind kind, struct yaml *node)
 {
@@ -72,7 +54,8 @@ validate_belonging(const struct validation *v, enum check_kind kind, struct yaml
 		if (stands(node, belongs[i].key) && kind != belongs[i].kind)
 			COMPLAIN(v, node, belongs[i].key,
 					"is for %s checks, and this is one of type %s; remove it",
-					kind_name(belongs[i].kind), kind_name(kind));
+					config_check_name(belongs[i].kind),
+					config_check_name(kind));
 	}
 	if (kind == CHECK_ICMP && stands(node, "port"))
 		COMPLAIN(v, node, "port", "is not for icmp checks; remove it");

@@ -97,8 +97,8 @@ validate_weights(const struct validation *v, const struct config_service *s, str
 				"all are drained: the service takes no new flows");
 }
 
-static bool
-has_pair(const struct config_service *s)
+bool
+validate_has_pair(const struct config_service *s)
 {
 	size_t i;
 
@@ -144,7 +144,7 @@ validate_cohorts(const struct validation *v, const struct config_service *s, str
 					"of another family than the service's address; no client "
 					"of it matches");
 		else if (s->cohort[i].side != COHORT_PRIMARY && endpoints && !endpoints->tainted &&
-				!has_pair(s))
+				!validate_has_pair(s))
 			yaml_complain_key(v->complaints, list->child[i], "side",
 					"no endpoint of the service has shadows; give one "
 					"'shadows', or remove the rule");
@@ -159,7 +159,7 @@ validate_mirror_template(
 	struct yaml *mirror = yaml_child(node, "mirror"),
 		    *endpoints = yaml_child(node, "endpoints");
 
-	if (mirror && !mirror->tainted && endpoints && !endpoints->tainted && !has_pair(s))
+	if (mirror && !mirror->tainted && endpoints && !endpoints->tainted && !validate_has_pair(s))
 		yaml_complain_key(v->complaints, node, "mirror",
 				"no endpoint of the service has shadows to copy to; give one "
 				"'shadows', or remove it");

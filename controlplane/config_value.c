@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_value.h"
 
+#include "config.h"
 #include "view.h"
 
 #include <errno.h>
@@ -381,4 +382,22 @@ value_bytes_format(const uint8_t *bytes, size_t len)
 	for (i = 0; i < len; i++)
 		sprintf(text + 4 + 2 * i, "%02x", bytes[i]);
 	return text;
+}
+
+const char *
+config_check_name(enum check_kind kind)
+{
+	switch (kind) {
+	case CHECK_NONE:
+		return "none";
+	case CHECK_TCP:
+		return "tcp";
+	case CHECK_HTTP:
+		return "http";
+	case CHECK_UDP:
+		return "udp";
+	case CHECK_ICMP:
+		return "icmp";
+	}
+	return "";
 }

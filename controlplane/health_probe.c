@@ -42,24 +42,6 @@ now_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-static const char *
-kind_name(enum check_kind kind)
-{
-	switch (kind) {
-	case CHECK_NONE:
-		return "none";
-	case CHECK_TCP:
-		return "tcp";
-	case CHECK_HTTP:
-		return "http";
-	case CHECK_UDP:
-		return "udp";
-	case CHECK_ICMP:
-		return "icmp";
-	}
-	return "unknown";
-}
-
 union any_sockaddr {
 	struct sockaddr any;
 	struct sockaddr_in v4;
@@ -111,7 +93,7 @@ failed(const struct health_probe *p, int error, struct health_result *r)
 {
 	memset(r, 0, sizeof(*r));
 	r->refused = error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH;
-	snprintf(r->reason, sizeof(r->reason), "%s: %s", kind_name(p->target.check->kind),
+	snprintf(r->reason, sizeof(r->reason), "%s: %s", config_check_name(p->target.check->kind),
 			strerror(error));
 }
 
@@ -121,7 +103,8 @@ answered(const struct health_probe *p, struct health_result *r, const char *text
 	memset(r, 0, sizeof(*r));
 	r->ok = true;
 	r->rtt_us = (uint32_t)(now_us() - p->start_us);
-	snprintf(r->reason, sizeof(r->reason), "%s: %s", kind_name(p->target.check->kind), text);
+	snprintf(r->reason, sizeof(r->reason), "%s: %s", config_check_name(p->target.check->kind),
+			text);
 }
 
 /* Whoever hears of the end may start the next probe: this one is gone by then. */

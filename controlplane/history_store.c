@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "history_store.h"
 
+#include "parent_folder.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -246,20 +248,6 @@ check_schema(struct history_store *s, char *why, size_t size)
 	return -EUCLEAN;
 }
 
-static int
-make_folder(const char *file)
-{
-	char path[PATH_MAX];
-	char *slash;
-
-	snprintf(path, sizeof(path), "%s", file);
-	slash = strrchr(path, '/');
-	if (!slash || slash == path)
-		return 0;
-	*slash = '\0';
-	return mkdir(path, 0750) < 0 && errno != EEXIST ? -errno : 0;
-}
-
 /* One gateway to a file. Not the database itself: closing any descriptor of that would end SQLite's locks. */
 static int
 lock(struct history_store *s)
@@ -307,7 +295,7 @@ history_store_open(const char *file, struct history_store **out, char *error, si
 	s->file = strdup(file);
 	if (!s->file)
 		goto fail;
-	rc = make_folder(file);
+	rc = parent_folder_make(file);
 	if (rc == 0)
 		rc = lock(s);
 	if (rc == 0)

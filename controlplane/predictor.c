@@ -68,22 +68,6 @@ struct predictor {
 	uint32_t ticks, save_eid;
 };
 
-static uint64_t
-owner_of(const struct endpoint *e)
-{
-	const char *name[2] = {e->service->config->name, e->config->name};
-	uint64_t hash = 0xcbf29ce484222325u;
-	const char *p;
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		for (p = name[i]; *p; p++)
-			hash = (hash ^ (uint8_t)*p) * 0x100000001b3u;
-		hash *= 0x100000001b3u;
-	}
-	return hash | 1;
-}
-
 /*
  * Endpoints
  */
@@ -117,7 +101,7 @@ guess_create(struct predictor *p, const struct endpoint *e, const struct metric 
 
 	if (!s)
 		return NULL;
-	s->owner = owner_of(e);
+	s->owner = registry_endpoint_owner(e);
 	s->count = count;
 	s->state = risk_endpoint_create(metric, count);
 	if (!s->state) {
@@ -138,7 +122,8 @@ guess_or_null(struct predictor *p, const struct endpoint *e, const struct metric
 	if (e->eid >= p->limit)
 		return NULL;
 	s = p->guess[e->eid];
-	if (s && s->owner == owner_of(e) && risk_endpoint_fits(s->state, metric, count))
+	if (s && s->owner == registry_endpoint_owner(e) &&
+			risk_endpoint_fits(s->state, metric, count))
 		return s;
 	guess_free(s);
 	p->endpoints -= s != NULL;
@@ -426,7 +411,7 @@ save_some(struct predictor *p, uint32_t some)
 		p->save_eid = (p->save_eid + 1) % p->limit;
 		e = p->guess[p->save_eid] ? registry_endpoint_by_id(p->g->registry, p->save_eid)
 					  : NULL;
-		if (e && p->guess[p->save_eid]->owner == owner_of(e))
+		if (e && p->guess[p->save_eid]->owner == registry_endpoint_owner(e))
 			endpoint_save(p, e, p->guess[p->save_eid]);
 	}
 }
@@ -555,7 +540,7 @@ known_or_null(const struct predictor *p, const struct endpoint *e)
 {
 	const struct guess *s = p && e->eid < p->limit ? p->guess[e->eid] : NULL;
 
-	return s && s->known && s->owner == owner_of(e) ? s : NULL;
+	return s && s->known && s->owner == registry_endpoint_owner(e) ? s : NULL;
 }
 
 const struct risk *

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "state_file.h"
 
+#include "parent_folder.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -46,20 +48,6 @@ state_file_load(const char *file, struct registry *r, char *error, size_t error_
 	return rc ? set_aside(file, "not the state of a gateway", error, error_size) : 0;
 }
 
-static int
-make_parent(const char *file)
-{
-	char path[PATH_MAX];
-	char *slash;
-
-	snprintf(path, sizeof(path), "%s", file);
-	slash = strrchr(path, '/');
-	if (!slash || slash == path)
-		return 0;
-	*slash = '\0';
-	return mkdir(path, 0750) < 0 && errno != EEXIST ? -errno : 0;
-}
-
 /* Beside the file first, then in its place: a crash of ours leaves the old or the new one, whole. Nothing waits for the
  * disk here. */
 static int
@@ -96,7 +84,7 @@ state_file_save(const char *file, const struct registry *r, json_t **last)
 		json_decref(state);
 		return 0;
 	}
-	rc = make_parent(file);
+	rc = parent_folder_make(file);
 	if (rc == 0)
 		rc = replace(file, state);
 	if (rc) {

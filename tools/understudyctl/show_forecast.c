@@ -81,17 +81,6 @@ print_rows(const json_t *rows)
 }
 
 static void
-add_figure(struct table *t, const json_t *row, const char *key)
-{
-	double value = command_number(row, key);
-
-	if (isnan(value))
-		table_add(t, "-");
-	else
-		table_addf(t, "%.3f", value);
-}
-
-static void
 add_statement(struct table *t, const json_t *row, const json_t *s)
 {
 	double p = command_number(s, "probability");
@@ -107,10 +96,10 @@ add_statement(struct table *t, const json_t *row, const json_t *s)
 	table_add(t, holds ? "yes" : "no");
 	table_add(t, unit_count(command_number(s, "statements"), text));
 	table_add(t, unit_count(command_number(s, "came_true"), text));
-	add_figure(t, s, "calibration_error");
-	add_figure(t, s, "skill");
-	add_figure(t, s, "precision");
-	add_figure(t, s, "recall");
+	table_add_figure(t, command_number(s, "calibration_error"));
+	table_add_figure(t, command_number(s, "skill"));
+	table_add_figure(t, command_number(s, "precision"));
+	table_add_figure(t, command_number(s, "recall"));
 }
 
 static void

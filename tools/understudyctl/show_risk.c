@@ -139,17 +139,6 @@ explain_row(const json_t *row)
 	putchar('\n');
 }
 
-static void
-add_figure(struct table *t, const json_t *row, const char *key)
-{
-	double value = command_number(row, key);
-
-	if (isnan(value))
-		table_add(t, "-");
-	else
-		table_addf(t, "%.3f", value);
-}
-
 /* Of the statements since the daemon's start whose outcome is known. */
 static void
 print_quality(const json_t *quality)
@@ -165,11 +154,11 @@ print_quality(const json_t *quality)
 		table_addf(t, "%.0fs", command_number(row, "horizon"));
 		table_add(t, unit_count(command_number(row, "statements"), text));
 		table_add(t, unit_count(command_number(row, "came_true"), text));
-		add_figure(t, row, "brier");
-		add_figure(t, row, "skill");
-		add_figure(t, row, "calibration_error");
-		add_figure(t, row, "precision");
-		add_figure(t, row, "recall");
+		table_add_figure(t, command_number(row, "brier"));
+		table_add_figure(t, command_number(row, "skill"));
+		table_add_figure(t, command_number(row, "calibration_error"));
+		table_add_figure(t, command_number(row, "precision"));
+		table_add_figure(t, command_number(row, "recall"));
 	}
 	table_print(t, stdout);
 	table_free(t);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "table.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +87,15 @@ table_addf(struct table *t, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	table_add(t, text);
+}
+
+void
+table_add_figure(struct table *t, double value)
+{
+	if (isnan(value))
+		table_add(t, "-");
+	else
+		table_addf(t, "%.3f", value);
 }
 
 size_t

@@ -22,6 +22,7 @@ void table_free(struct table *t);
 /* The next cell of the row, copied; a row is complete with its last column. Exits when out of memory. */
 void table_add(struct table *t, const char *text);
 void table_add_coloured(struct table *t, enum table_colour colour, const char *text);
+void table_add_figure(struct table *t, double value); /* three places; "-" for NAN */
 void table_addf(struct table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 size_t table_rows(const struct table *t);
