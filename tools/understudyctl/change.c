@@ -66,16 +66,13 @@ change(struct request *rq, const char *path, json_t *body)
 {
 	enum client_result rc;
 	json_t *reply;
+	bool done;
 
-	rc = client_post(rq->client, path, body, &reply);
-	json_decref(body);
-	if (rc != CLIENT_OK)
-		return command_failed(rq, rc);
-	if (rq->json)
-		command_print_json(reply);
-	else
-		print_changed(reply);
-	if (!rq->json && json_object_get(reply, "by"))
+	rc = command_post(rq, path, body, &reply, &done);
+	if (rc != CLIENT_OK || done)
+		return rc;
+	print_changed(reply);
+	if (json_object_get(reply, "by"))
 		print_failover(reply);
 	json_decref(reply);
 	return CLIENT_OK;
@@ -186,20 +183,16 @@ enum client_result
 change_reload(struct request *rq)
 {
 	enum client_result rc;
-	json_t *body = json_object(), *reply, *text;
+	json_t *reply, *text;
+	bool done;
 	size_t i;
 
-	rc = client_post(rq->client, "/v1/reload", body, &reply);
-	json_decref(body);
-	if (rc != CLIENT_OK)
-		return command_failed(rq, rc);
-	if (rq->json) {
-		command_print_json(reply);
-	} else {
-		json_array_foreach(json_object_get(reply, "warnings"), i, text)
-				fprintf(stderr, "warning: %s\n", json_string_value(text));
-		printf("reloaded (view %.0f)\n", command_number(reply, "generation"));
-	}
+	rc = command_post(rq, "/v1/reload", json_object(), &reply, &done);
+	if (rc != CLIENT_OK || done)
+		return rc;
+	json_array_foreach(json_object_get(reply, "warnings"), i, text)
+			fprintf(stderr, "warning: %s\n", json_string_value(text));
+	printf("reloaded (view %.0f)\n", command_number(reply, "generation"));
 	json_decref(reply);
 	return CLIENT_OK;
 }

@@ -64,6 +64,9 @@ enum client_result command_misused(const char *format, ...) __attribute__((forma
 
 /* GET, and with --json also printed: then true is in `done`. */
 enum client_result command_get(struct request *rq, const char *path, json_t **reply, bool *done);
+/* The same by POST; takes the body's reference. */
+enum client_result command_post(
+		struct request *rq, const char *path, json_t *body, json_t **reply, bool *done);
 void command_print_json(const json_t *value);
 
 /* Readers of replies: "" resp. NAN for what is not there. */

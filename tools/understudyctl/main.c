@@ -175,11 +175,9 @@ command_print_json(const json_t *value)
 	putchar('\n');
 }
 
-enum client_result
-command_get(struct request *rq, const char *path, json_t **reply, bool *done)
+static enum client_result
+take(struct request *rq, enum client_result rc, json_t *const *reply, bool *done)
 {
-	enum client_result rc = client_get(rq->client, path, reply);
-
 	*done = rq->json;
 	if (rc != CLIENT_OK)
 		return command_failed(rq, rc);
@@ -188,6 +186,21 @@ command_get(struct request *rq, const char *path, json_t **reply, bool *done)
 		json_decref(*reply);
 	}
 	return CLIENT_OK;
+}
+
+enum client_result
+command_get(struct request *rq, const char *path, json_t **reply, bool *done)
+{
+	return take(rq, client_get(rq->client, path, reply), reply, done);
+}
+
+enum client_result
+command_post(struct request *rq, const char *path, json_t *body, json_t **reply, bool *done)
+{
+	enum client_result rc = client_post(rq->client, path, body, reply);
+
+	json_decref(body);
+	return take(rq, rc, reply, done);
 }
 
 const char *

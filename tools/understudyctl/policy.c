@@ -266,15 +266,12 @@ order(struct request *rq, const char *path, json_t *body)
 {
 	enum client_result rc;
 	json_t *reply;
+	bool done;
 
-	rc = client_post(rq->client, path, body, &reply);
-	json_decref(body);
-	if (rc != CLIENT_OK)
-		return command_failed(rq, rc);
-	if (rq->json)
-		command_print_json(reply);
-	else
-		print_policy(reply);
+	rc = command_post(rq, path, body, &reply, &done);
+	if (rc != CLIENT_OK || done)
+		return rc;
+	print_policy(reply);
 	json_decref(reply);
 	return CLIENT_OK;
 }

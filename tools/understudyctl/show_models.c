@@ -69,15 +69,15 @@ static enum client_result
 reset(struct request *rq)
 {
 	const char *prefix = rq->arg_count > 1 ? rq->arg[1] : "";
-	json_t *body = json_pack("{s:s}", "prefix", prefix), *reply;
-	enum client_result rc = client_post(rq->client, "/v1/models/reset", body, &reply);
+	enum client_result rc;
+	json_t *reply;
+	bool done;
 
-	json_decref(body);
-	if (rc != CLIENT_OK)
-		return command_failed(rq, rc);
-	if (rq->json)
-		command_print_json(reply);
-	else if (*prefix)
+	rc = command_post(rq, "/v1/models/reset", json_pack("{s:s}", "prefix", prefix), &reply,
+			&done);
+	if (rc != CLIENT_OK || done)
+		return rc;
+	if (*prefix)
 		printf("models whose names begin with %s begin anew\n", prefix);
 	else
 		printf("all models begin anew\n");
