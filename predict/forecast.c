@@ -451,11 +451,9 @@ forecast_update(struct forecast *f, int64_t index, double value, uint32_t events
 {
 	double scaled = forecast_to_scale(f, value);
 
-	if (f->samples > 0 && index <= f->index && f->index - index <= f->settings.horizon)
-		return;
 	if (f->samples > 0 && index <= f->index)
-		pass_gap(f, 1); /* forecasts of then are told by their target, and never due */
-	else if (f->samples > 0 && index > f->index + 1)
+		return;
+	if (f->samples > 0 && index > f->index + 1)
 		pass_gap(f, index - f->index - 1);
 	f->index = index;
 	f->last = isfinite(value) ? value : NAN;

@@ -45,8 +45,7 @@ bool forecast_restore(struct forecast *f, uint32_t version, const void *state, s
 /* Where the seasons stand: added to the sample's number (a change of the clock to summer time, say). */
 void forecast_set_phase(struct forecast *f, int64_t phase);
 
-/* The next sample. `index` rises; one that does not is ignored, unless it is farther back than the horizon: then the
- * clock was wrong before, and goes on from there. `events`: bit n is set while the event n lasts. */
+/* The next sample. `index` rises; one that does not is ignored. `events`: bit n is set while the event n lasts. */
 void forecast_update(struct forecast *f, int64_t index, double value, uint32_t events);
 
 /* Samples that were no gaps. Quantiles are NAN before the first few, and rough before each season was seen twice. */

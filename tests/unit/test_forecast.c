@@ -220,25 +220,6 @@ gaps_of_any_kind_leave_the_forecast_whole(void **state)
 	forecast_free(f);
 }
 
-/* A clock that was a year ahead for a while, as at a boot before it is set. */
-static void
-a_clock_that_is_set_back_does_not_stop_the_learning(void **state)
-{
-	struct forecast *f = create(&two_seasons);
-	uint64_t samples;
-	int64_t t;
-
-	for (t = 0; t < 8 * WEEK; t++)
-		forecast_update(f, t + (t >= 8 * WEEK - 10 ? 52 * WEEK : 0), weekly(t), 0);
-	samples = forecast_samples(f);
-	for (; t < 9 * WEEK; t++)
-		forecast_update(f, t, 2 * weekly(t), 0);
-	assert_int_equal(forecast_index(f), t - 1);
-	assert_int_equal(forecast_samples(f), samples + WEEK);
-	assert_true(fabs(forecast_quantile(f, 4, 0, 0.5) / (2 * weekly(t + 3)) - 1) < 0.2);
-	forecast_free(f);
-}
-
 static void
 what_cannot_be_said_is_nan(void **state)
 {
@@ -413,7 +394,6 @@ main(void)
 			cmocka_unit_test(a_level_shift_is_followed_within_a_day),
 			cmocka_unit_test(a_single_outlier_moves_nothing_for_long),
 			cmocka_unit_test(gaps_of_any_kind_leave_the_forecast_whole),
-			cmocka_unit_test(a_clock_that_is_set_back_does_not_stop_the_learning),
 			cmocka_unit_test(what_cannot_be_said_is_nan),
 			cmocka_unit_test(a_constant_series_is_forecast_as_it_is),
 			cmocka_unit_test(quantiles_never_cross),
