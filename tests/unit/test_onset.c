@@ -60,6 +60,9 @@ mean_said(double slope, double jump, int age)
 static void
 a_climb_is_known_within_some_samples(void **state)
 {
+	printf("# 2 sd a second, 50 sd to go: said %.2f after 4 samples, %.2f after 6, %.2f after "
+	       "10\n",
+			mean_said(2, 0, 4), mean_said(2, 0, 6), mean_said(2, 0, 10));
 	/* To the limit in 50, 25 and 17 s: a steeper one is known earlier. */
 	assert_true(mean_said(1, 0, 4) < 0.1);
 	assert_true(mean_said(1, 0, 8) > 0.3);
@@ -106,6 +109,7 @@ a_jump_is_no_climb(void **state)
 		most = fmax(most, mean_said(0, 5, age[i]));
 		most = fmax(most, mean_said(0, 20, age[i]));
 	}
+	printf("# jumps: said %.2f at most\n", most);
 	assert_true(most < 0.05);
 }
 
