@@ -13,6 +13,7 @@
  */
 #include "health.h"
 
+#include "eid_set.h"
 #include "health_alias.h"
 #include "health_clock.h"
 #include "health_door.h"
@@ -30,7 +31,6 @@
 #include <unistd.h>
 
 #define TICK_MS 10
-#define UNCHECKED_TICKS 16 /* an endpoint without a check is looked at each 160 ms */
 #define STARTS_PER_TICK 64 /* 6,400 checks a second; more wait their turn */
 #define SPREAD_MS 250 /* first checks after a start; later ones drift apart by their jitter */
 #define CONFIRM_MS 20
@@ -43,7 +43,7 @@
 struct monitor {
 	struct health *h;
 	struct endpoint *e; /* valid between two syncs */
-	uint64_t identity; /* of the names: an eid may get a new owner */
+	uint64_t owner;
 	struct health_record record;
 	struct health_probe *probe;
 	bool checked; /* had a check at the last sync */
@@ -63,10 +63,9 @@ struct health {
 	struct health_prober *prober;
 	struct loop_watch *tun, *tick, *apply;
 	struct monitor **monitor; /* by eid */
-	uint8_t *checked; /* by eid: its monitor's `checked`, in fewer cache lines */
+	struct eid_set checked, held; /* whom a tick looks at; held: without a check, suspect */
 	struct health_clock clock;
-	uint32_t ticks;
-	uint32_t next_eid; /* who is first to start a check in the next tick */
+	uint32_t next; /* in `checked`: who is first to start a check in the next tick */
 	uint32_t limit;
 	uint32_t *alias_eid; /* endpoint by protocol and own port of a check to a dsr service */
 	uint64_t random;
@@ -307,41 +306,46 @@ monitor_start(struct monitor *m, uint64_t now_ms)
 }
 
 static void
-unchecked_run(struct monitor *m, uint64_t now_ms)
+held_run(struct health *h, uint64_t now_ms)
 {
-	if (health_record_release(&m->record, now_ms))
+	struct monitor *m;
+	uint32_t i;
+
+	for (i = h->held.count; i-- > 0;) {
+		m = h->monitor[h->held.eid[i]];
+		if (!health_record_release(&m->record, now_ms))
+			continue;
 		suspect(m, false);
+		eid_set_del(&h->held, m->e->eid);
+	}
 }
 
 /* Starts go around: where one tick had to stop, the next begins. */
+static void
+checked_run(struct health *h, uint64_t now_ms)
+{
+	uint32_t i, at = h->next, left = STARTS_PER_TICK;
+	struct monitor *m;
+
+	for (i = 0; i < h->checked.count; i++, at++) {
+		if (at >= h->checked.count)
+			at = 0;
+		m = h->monitor[h->checked.eid[at]];
+		monitor_follow_up(m);
+		if (left > 0 && monitor_start(m, now_ms) && --left == 0)
+			h->next = at + 1;
+	}
+}
+
 static void
 tick(void *arg)
 {
 	struct health *h = arg;
 	uint64_t now_ms = loop_now_ms();
-	uint32_t i, eid = h->next_eid, left = STARTS_PER_TICK;
 
 	health_clock_tick(&h->clock, now_ms, TICK_MS);
-	h->ticks++;
-	for (i = 0; i < h->limit; i++, eid++) {
-		struct monitor *m;
-
-		if (eid >= h->limit)
-			eid = 0;
-		/* A hundred thousand of them would be most of the thread's work. */
-		if (!h->checked[eid] && (eid + h->ticks) % UNCHECKED_TICKS)
-			continue;
-		m = h->monitor[eid];
-		if (!m)
-			continue;
-		if (!is_checked(m)) {
-			unchecked_run(m, now_ms);
-			continue;
-		}
-		monitor_follow_up(m);
-		if (left > 0 && monitor_start(m, now_ms) && --left == 0)
-			h->next_eid = eid + 1;
-	}
+	held_run(h, now_ms);
+	checked_run(h, now_ms);
 }
 
 /* Packets */
@@ -446,37 +450,18 @@ is_own(const struct health *h, const struct ip_addr *addr)
 	return false;
 }
 
-/* Is it an IP packet to an address of ours? The kernel's stack looks at the rest. */
-static bool
-is_for_us(const struct health *h, const uint8_t *packet, size_t len)
-{
-	struct ip_addr dst;
-	uint32_t dst4;
-
-	if (len >= 20 && packet[0] >> 4 == 4) {
-		memcpy(&dst4, packet + 16, sizeof(dst4));
-		dst = ip_from_v4_be(dst4);
-	} else if (len >= 40 && packet[0] >> 4 == 6) {
-		dst = ip_from_v6(packet + 24);
-		if (ip_is_v4(&dst))
-			return false;
-	} else {
-		return false;
-	}
-	return is_own(h, &dst);
-}
-
 bool
 health_input(struct health *h, struct rte_mbuf *frame)
 {
 	size_t len = rte_pktmbuf_pkt_len(frame);
+	struct ip_addr dst;
 	const void *data;
 
 	if (len <= ETHER_LEN || len - ETHER_LEN > PACKET_MAX)
 		return false;
 	len -= ETHER_LEN;
 	data = rte_pktmbuf_read(frame, ETHER_LEN, (uint32_t)len, h->scratch);
-	if (!data || !is_for_us(h, data, len))
+	if (!data || !health_packet_dst(data, len, &dst) || !is_own(h, &dst))
 		return false;
 	if (!health_door_admits(h->door, data, len, loop_now_ms())) {
 		h->unasked++;
@@ -512,6 +497,7 @@ static void
 hold(struct monitor *m, const char *why)
 {
 	suspect(m, true);
+	eid_set_add(&m->h->held, m->e->eid);
 	journal_add(m->h->g->journal, JOURNAL_WARNING, "endpoint-suspect",
 			m->e->service->config->name, m->e->config->name,
 			"%s; it has no check, so new flows go to others for 5 s", why);
@@ -532,21 +518,6 @@ health_event(struct health *h, const struct event *event)
 }
 
 /* The registry's part */
-
-static uint64_t
-identity_of(const struct endpoint *e)
-{
-	const char *name[] = {e->service->config->name, "/", e->config->name};
-	uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
-	const char *c;
-	size_t i;
-
-	for (i = 0; i < 3; i++) {
-		for (c = name[i]; *c; c++)
-			hash = (hash ^ (uint8_t)*c) * 0x100000001b3u;
-	}
-	return hash;
-}
 
 static void
 monitor_free(struct monitor *m)
@@ -593,11 +564,24 @@ monitor_add(struct health *h, struct endpoint *e)
 		return NULL;
 	m->h = h;
 	m->e = e;
-	m->identity = identity_of(e);
+	m->owner = registry_endpoint_owner(e);
 	m->checked = is_checked(m);
 	m->next_ms = loop_now_ms() + random_below(h, SPREAD_MS);
 	h->monitor[e->eid] = m;
 	return m;
+}
+
+static void
+sets_follow(struct health *h, uint32_t eid)
+{
+	const struct monitor *m = h->monitor[eid];
+
+	if (m && m->checked)
+		eid_set_add(&h->checked, eid);
+	else
+		eid_set_del(&h->checked, eid);
+	if (!m || !m->record.hold_until_ms)
+		eid_set_del(&h->held, eid);
 }
 
 static void
@@ -608,7 +592,7 @@ endpoint_follow(struct health *h, struct endpoint *e)
 	if (e->eid >= h->limit)
 		return;
 	m = h->monitor[e->eid];
-	if (m && m->identity != identity_of(e)) {
+	if (m && m->owner != registry_endpoint_owner(e)) {
 		monitor_free(m);
 		m = h->monitor[e->eid] = NULL;
 	}
@@ -619,7 +603,7 @@ endpoint_follow(struct health *h, struct endpoint *e)
 	else
 		journal_add(h->g->journal, JOURNAL_ERR, "health", e->service->config->name,
 				e->config->name, "out of memory: it is not checked");
-	h->checked[e->eid] = m && m->checked;
+	sets_follow(h, e->eid);
 }
 
 /* Of endpoints, and of dsr services, which answer for theirs. If memory is short, checks of new ones fail. */
@@ -668,7 +652,7 @@ health_sync(struct health *h)
 			continue;
 		monitor_free(h->monitor[eid]);
 		h->monitor[eid] = NULL;
-		h->checked[eid] = false;
+		sets_follow(h, eid);
 	}
 }
 
@@ -689,10 +673,14 @@ state_name(enum health_state state)
 double
 health_failing(const struct health *h, const struct endpoint *e)
 {
-	const struct monitor *m = e->eid < h->limit ? h->monitor[e->eid] : NULL;
-	uint32_t fall = e->config->check.fall;
+	const struct monitor *m;
+	uint32_t fall;
 
-	if (!m || e->config->check.kind == CHECK_NONE || fall == 0)
+	if (e->eid >= h->limit || !eid_set_has(&h->checked, e->eid))
+		return 0;
+	m = h->monitor[e->eid];
+	fall = e->config->check.fall;
+	if (fall == 0)
 		return 0;
 	return m->record.bad < fall ? (double)m->record.bad / fall : 1;
 }
@@ -755,9 +743,9 @@ health_create(struct gateway *g)
 	h->random = loop_wall_ms() | 1;
 	h->limit = registry_endpoint_limit(g->registry);
 	h->monitor = calloc(h->limit + 1, sizeof(h->monitor[0]));
-	h->checked = calloc(h->limit + 1, sizeof(h->checked[0]));
 	h->alias_eid = malloc(3 * OWN_PORTS * sizeof(h->alias_eid[0]));
-	if (!h->monitor || !h->checked || !h->alias_eid)
+	if (!h->monitor || !h->alias_eid || eid_set_init(&h->checked, h->limit) < 0 ||
+			eid_set_init(&h->held, h->limit) < 0)
 		goto fail;
 	memset(h->alias_eid, 0xff, 3 * OWN_PORTS * sizeof(h->alias_eid[0]));
 	h->door = health_door_create();
@@ -794,7 +782,8 @@ health_free(struct health *h)
 	health_namespace_free(h->namespace);
 	health_door_free(h->door);
 	free(h->alias_eid);
-	free(h->checked);
+	eid_set_fini(&h->checked);
+	eid_set_fini(&h->held);
 	free(h->monitor);
 	free(h);
 }

@@ -229,3 +229,19 @@ health_packet_rewrite(uint8_t *packet, const struct health_packet *p, const stru
 	if (p->error_at)
 		sum_adjust(packet + p->error_at + 2, old_sum, ip + 10, 2);
 }
+
+bool
+health_packet_dst(const uint8_t *packet, size_t len, struct ip_addr *out)
+{
+	uint32_t v4;
+
+	if (len >= 20 && packet[0] >> 4 == 4) {
+		memcpy(&v4, packet + 16, sizeof(v4));
+		*out = ip_from_v4_be(v4);
+		return true;
+	}
+	if (len < 40 || packet[0] >> 4 != 6)
+		return false;
+	*out = ip_from_v6(packet + 24);
+	return !ip_is_v4(out);
+}

@@ -36,6 +36,9 @@ struct health_packet {
 bool health_packet_outbound(const uint8_t *packet, size_t len, struct health_packet *out);
 bool health_packet_inbound(const uint8_t *packet, size_t len, struct health_packet *out);
 
+/* Where an IP packet goes; the rest of it may be anything. False if it is none. */
+bool health_packet_dst(const uint8_t *packet, size_t len, struct ip_addr *out);
+
 /* Replaces the far end's address and puts the checksums right. */
 void health_packet_rewrite(
 		uint8_t *packet, const struct health_packet *p, const struct ip_addr *to);
