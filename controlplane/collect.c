@@ -2,7 +2,7 @@
 /*
  * Each tick walks the endpoints of the registry. Of one that moved no packet and no flow since the tick before,
  * only the first cache line of its legs is read; the rest is read, and memory for it kept, for legs that were
- * ever used:
+ * ever used, and told again only of what moved in this tick or the one before:
  *
  *   now (lcores) ──minus previous──> delta, quantiles        previous := now
  *        └───────minus base───────> totals told              base: what an earlier owner of the id counted
@@ -13,8 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "endpoint_walk.h"
+#include "owner.h"
+
 #define LEG_WORDS (sizeof(struct leg_counters) / sizeof(uint64_t))
 #define SEEN_WORDS 8
+#define PREFETCH_AHEAD 8 /* endpoints: their counters are cold, and a page or two apart */
 #define LCORE_WORDS (sizeof(struct lcore_counters) / sizeof(uint64_t))
 #define PORT_WORDS (sizeof(struct port_counters) / sizeof(uint64_t))
 
@@ -29,6 +33,7 @@ struct leg_state {
 
 struct slot {
 	uint64_t owner; /* hash of service and endpoint name; 0: none yet */
+	uint32_t still; /* ticks in a row in which nothing moved */
 	uint64_t seen[2][SEEN_WORDS]; /* of the server's and the shadow's leg, as it stands */
 	struct leg_state *leg[LEG_COUNT]; /* NULL: never used */
 };
@@ -45,6 +50,7 @@ struct collector {
 	struct gateway *g;
 	uint64_t tick_ms; /* monotonic, of the last tick; 0: none yet */
 	double seconds;
+	uint64_t reloads; /* of the registry, at which the slots' owners were looked up */
 	uint32_t lcores;
 	uint32_t slot_count;
 	struct slot *slot; /* by eid */
@@ -288,15 +294,15 @@ slot_take_over(struct slot *slot, uint64_t owner)
 		memset(s->total, 0, sizeof(s->total));
 		s->interval = (struct leg_interval){.used = true};
 	}
+	slot->still = 0;
 	slot->owner = owner;
 }
 
 static void
-endpoint_tick(struct collector *c, const struct endpoint *e)
+owner_look_up(struct collector *c, const struct endpoint *e)
 {
 	struct slot *slot;
-	uint64_t owner = registry_endpoint_owner(e);
-	int leg;
+	uint64_t owner = owner_of(e);
 
 	if (e->eid >= c->slot_count)
 		return;
@@ -304,14 +310,61 @@ endpoint_tick(struct collector *c, const struct endpoint *e)
 	if (slot->owner && slot->owner != owner)
 		slot_take_over(slot, owner);
 	slot->owner = owner;
+}
+
+/* Names are far apart in memory, and change with a reload alone. */
+static void
+owners_look_up(struct collector *c)
+{
+	const struct endpoint *e;
+	struct endpoint_walk walk;
+
+	if (c->reloads == registry_config_generation(c->g->registry))
+		return;
+	c->reloads = registry_config_generation(c->g->registry);
+	endpoint_walk_init(&walk, c->g->registry, NULL);
+	while ((e = endpoint_walk_next_or_null(&walk)))
+		owner_look_up(c, e);
+}
+
+static void
+endpoint_tick(struct collector *c, const struct endpoint *e)
+{
+	struct slot *slot;
+	bool server, shadow;
+	int leg;
+
+	if (e->eid >= c->slot_count)
+		return;
+	slot = &c->slot[e->eid];
+	server = leg_moved(c, e->eid, LEG_SERVER, slot->seen[0]);
+	shadow = leg_moved(c, e->eid, LEG_SHADOW, slot->seen[1]);
+	slot->still = server || shadow ? 0 : slot->still + (slot->still < UINT32_MAX);
+	if (slot->still > 1)
+		return; /* as it was */
 	for (leg = 0; leg < LEG_COUNT; leg++)
 		leg_rest(c, slot->leg[leg]);
-	if (leg_moved(c, e->eid, LEG_SERVER, slot->seen[0])) {
+	if (server) {
 		leg_tick(c, e->eid, LEG_SERVER, slot);
 		leg_tick(c, e->eid, LEG_CLIENT, slot);
 	}
-	if (leg_moved(c, e->eid, LEG_SHADOW, slot->seen[1]))
+	if (shadow)
 		leg_tick(c, e->eid, LEG_SHADOW, slot);
+}
+
+static void
+counters_prefetch(const struct collector *c, const struct service *s, size_t j)
+{
+	const struct endpoint_counters *counters;
+	uint32_t i;
+
+	if (j >= s->endpoint_count)
+		return;
+	for (i = 0; i < c->lcores; i++) {
+		counters = dataplane_endpoint_counters(c->g->dataplane, i, s->endpoint[j]->eid);
+		__builtin_prefetch(&counters->leg[LEG_SERVER]);
+		__builtin_prefetch(&counters->leg[LEG_SHADOW]);
+	}
 }
 
 static void
@@ -323,8 +376,10 @@ endpoints_tick(struct collector *c)
 
 	for (i = 0; i < registry_service_count(r); i++) {
 		s = registry_service_at(r, i);
-		for (j = 0; j < s->endpoint_count; j++)
+		for (j = 0; j < s->endpoint_count; j++) {
+			counters_prefetch(c, s, j + PREFETCH_AHEAD);
 			endpoint_tick(c, s->endpoint[j]);
+		}
 	}
 }
 
@@ -397,6 +452,7 @@ collector_tick_at(struct collector *c, uint64_t now_ms)
 	c->tick_ms = now_ms;
 	lcores_tick(c);
 	ports_tick(c);
+	owners_look_up(c);
 	endpoints_tick(c);
 }
 
@@ -490,6 +546,20 @@ collector_interval_histogram(const struct collector *c, uint32_t eid, enum leg l
 		*out = s->gained[kind];
 	else
 		memset(out, 0, sizeof(*out));
+}
+
+bool
+collector_any(const struct collector *c, uint32_t eid)
+{
+	const struct slot *slot = eid < c->slot_count ? &c->slot[eid] : NULL;
+
+	return slot && (slot->leg[LEG_SERVER] || slot->leg[LEG_SHADOW]);
+}
+
+uint32_t
+collector_still(const struct collector *c, uint32_t eid)
+{
+	return eid < c->slot_count ? c->slot[eid].still : 0;
 }
 
 bool

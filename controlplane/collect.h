@@ -52,6 +52,14 @@ void collector_interval_histogram(const struct collector *c, uint32_t eid, enum 
 /* Of a histogram's times, how many were above `us`: within its bucket, in proportion. */
 double collector_above(const struct histogram *h, double us);
 
+/* Had anything been counted under the id at the last tick, also by an earlier owner? False costs a look at one
+ * pointer or two. */
+bool collector_any(const struct collector *c, uint32_t eid);
+
+/* Ticks in a row, up to the last, in which no packet and no flow moved under the id: the intervals of its legs hold
+ * zeros since the first of them, and the length of that one. */
+uint32_t collector_still(const struct collector *c, uint32_t eid);
+
 /* Had anything been counted on this leg at the last tick? */
 bool collector_leg_used(const struct collector *c, uint32_t eid, enum leg leg);
 

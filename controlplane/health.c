@@ -21,6 +21,7 @@
 #include "health_probe.h"
 #include "health_record.h"
 #include "neighbour.h"
+#include "owner.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -564,7 +565,7 @@ monitor_add(struct health *h, struct endpoint *e)
 		return NULL;
 	m->h = h;
 	m->e = e;
-	m->owner = registry_endpoint_owner(e);
+	m->owner = owner_of(e);
 	m->checked = is_checked(m);
 	m->next_ms = loop_now_ms() + random_below(h, SPREAD_MS);
 	h->monitor[e->eid] = m;
@@ -592,7 +593,7 @@ endpoint_follow(struct health *h, struct endpoint *e)
 	if (e->eid >= h->limit)
 		return;
 	m = h->monitor[e->eid];
-	if (m && m->owner != registry_endpoint_owner(e)) {
+	if (m && m->owner != owner_of(e)) {
 		monitor_free(m);
 		m = h->monitor[e->eid] = NULL;
 	}

@@ -21,6 +21,7 @@
 #include "history.h"
 #include "load_forecast.h"
 #include "measure.h"
+#include "owner.h"
 #include "predictor_peers.h"
 
 #define MODEL_NAME "risk/model"
@@ -101,7 +102,7 @@ guess_create(struct predictor *p, const struct endpoint *e, const struct metric 
 
 	if (!s)
 		return NULL;
-	s->owner = registry_endpoint_owner(e);
+	s->owner = owner_of(e);
 	s->count = count;
 	s->state = risk_endpoint_create(metric, count);
 	if (!s->state) {
@@ -122,7 +123,7 @@ guess_or_null(struct predictor *p, const struct endpoint *e, const struct metric
 	if (e->eid >= p->limit)
 		return NULL;
 	s = p->guess[e->eid];
-	if (s && s->owner == registry_endpoint_owner(e) &&
+	if (s && s->owner == owner_of(e) &&
 			risk_endpoint_fits(s->state, metric, count))
 		return s;
 	guess_free(s);
@@ -411,7 +412,7 @@ save_some(struct predictor *p, uint32_t some)
 		p->save_eid = (p->save_eid + 1) % p->limit;
 		e = p->guess[p->save_eid] ? registry_endpoint_by_id(p->g->registry, p->save_eid)
 					  : NULL;
-		if (e && p->guess[p->save_eid]->owner == registry_endpoint_owner(e))
+		if (e && p->guess[p->save_eid]->owner == owner_of(e))
 			endpoint_save(p, e, p->guess[p->save_eid]);
 	}
 }
@@ -540,7 +541,7 @@ known_or_null(const struct predictor *p, const struct endpoint *e)
 {
 	const struct guess *s = p && e->eid < p->limit ? p->guess[e->eid] : NULL;
 
-	return s && s->known && s->owner == registry_endpoint_owner(e) ? s : NULL;
+	return s && s->known && s->owner == owner_of(e) ? s : NULL;
 }
 
 const struct risk *

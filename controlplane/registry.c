@@ -120,23 +120,6 @@ registry_endpoint_changed(struct registry *r, struct endpoint *e, bool was_up)
 	}
 }
 
-/* FNV-1a, over both names and the zero between them. */
-uint64_t
-registry_endpoint_owner(const struct endpoint *e)
-{
-	const char *name[2] = {e->service->config->name, e->config->name};
-	uint64_t hash = 0xcbf29ce484222325u;
-	const char *p;
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		for (p = name[i]; *p; p++)
-			hash = (hash ^ (uint8_t)*p) * 0x100000001b3u;
-		hash *= 0x100000001b3u;
-	}
-	return hash | 1;
-}
-
 const struct config *
 registry_config(const struct registry *r)
 {

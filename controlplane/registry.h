@@ -92,9 +92,6 @@ struct endpoint *registry_endpoint_by_id(struct registry *r, uint32_t eid);
 struct service *registry_service_by_id(struct registry *r, uint32_t sid);
 uint32_t registry_endpoint_limit(const struct registry *r);
 
-/* A number of the endpoint's names, never 0: an id may come to be another endpoint's. */
-uint64_t registry_endpoint_owner(const struct endpoint *e);
-
 /* Would the view say UP: healthy (or without checks), and its neighbour known? */
 bool registry_endpoint_is_up(const struct endpoint *e);
 /* Where its shifted and failed-over flows go: the first shadow that is up, not drained and not suspect, else the first

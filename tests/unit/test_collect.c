@@ -150,17 +150,93 @@ the_clients_leg_moves_with_the_servers(void **state)
 	assert_int_equal(interval(LEG_CLIENT).delta.packets_from, 6);
 }
 
+/* The same file once more. */
+static void
+reload(void)
+{
+	struct config_errors errors = {0};
+	struct config *config =
+			config_parse(fake_config, strlen(fake_config), "fake.yaml", &errors);
+
+	assert_non_null(config);
+	assert_int_equal(registry_reload(f->g.registry, config), 0);
+}
+
+static void
+a_reload_leaves_an_endpoint_what_it_counted(void **state)
+{
+	uint32_t eid = fake_endpoint(f, "web", "web1")->eid;
+	struct leg_counters total;
+
+	web1(0)->leg[LEG_SERVER].flows_new = 50;
+	collector_tick_at(f->g.collector, 1000);
+	reload();
+	collector_tick_at(f->g.collector, 2000);
+	collector_leg(f->g.collector, eid, LEG_SERVER, &total);
+	assert_int_equal(total.flows_new, 50);
+}
+
+static void
+it_is_told_whether_anything_was_ever_counted_under_an_id(void **state)
+{
+	uint32_t eid = fake_endpoint(f, "web", "web1")->eid;
+
+	collector_tick_at(f->g.collector, 1000);
+	assert_false(collector_any(f->g.collector, eid));
+	web1(1)->leg[LEG_SHADOW].packets_to = 1;
+	collector_tick_at(f->g.collector, 2000);
+	assert_true(collector_any(f->g.collector, eid));
+	collector_tick_at(f->g.collector, 3000);
+	assert_true(collector_any(f->g.collector, eid));
+	assert_false(collector_any(f->g.collector, UINT32_MAX));
+}
+
+static void
+an_endpoint_that_nothing_moves_is_still(void **state)
+{
+	uint32_t eid = fake_endpoint(f, "web", "web1")->eid;
+	struct leg_counters *c = &web1(0)->leg[LEG_SERVER];
+	int i;
+
+	for (i = 1; i <= 5; i++)
+		collector_tick_at(f->g.collector, (uint64_t)i * 1000);
+	assert_int_equal(collector_still(f->g.collector, eid), 5);
+	c->flows_new = 3;
+	c->requests = 2;
+	collector_tick_at(f->g.collector, 6000);
+	assert_int_equal(collector_still(f->g.collector, eid), 0);
+	for (i = 7; i <= 9; i++) {
+		collector_tick_at(f->g.collector, (uint64_t)i * 1000);
+		assert_int_equal(interval(LEG_SERVER).delta.requests, 0);
+		assert_int_equal(interval(LEG_SERVER).flows_active, 3);
+		assert_int_equal(interval(LEG_SERVER).requests_waiting, 2);
+		assert_true(interval(LEG_SERVER).seconds == 1);
+	}
+	assert_int_equal(collector_still(f->g.collector, eid), 3);
+	c->requests = 12;
+	c->packets_to = 10;
+	collector_tick_at(f->g.collector, 10000);
+	assert_int_equal(interval(LEG_SERVER).delta.requests, 10);
+	web1(1)->leg[LEG_SHADOW].packets_to = 1;
+	collector_tick_at(f->g.collector, 11000);
+	assert_int_equal(collector_still(f->g.collector, eid), 0);
+	assert_int_equal(interval(LEG_SERVER).delta.requests, 0);
+}
+
 static void
 an_id_that_another_endpoint_had_begins_at_zero(void **state)
 {
 	struct endpoint *e = fake_endpoint(f, "web", "web1");
 	struct leg_counters *c = &f->endpoint[0][e->eid].leg[LEG_SERVER], total;
-	const struct config_endpoint *config = e->config;
-	struct config_endpoint other = *config;
+	const struct config_endpoint *config;
+	struct config_endpoint other;
 	struct leg_interval in;
 
 	c->flows_new = c->flows_closed = 50;
 	collector_tick_at(f->g.collector, 1000);
+	reload();
+	config = e->config;
+	other = *config;
 	other.name = (char *)"another";
 	e->config = &other;
 	c->flows_new += 4;
@@ -171,6 +247,27 @@ an_id_that_another_endpoint_had_begins_at_zero(void **state)
 	assert_int_equal(total.flows_new, 4);
 	assert_int_equal(total.flows_closed, 0);
 	assert_int_equal(in.flows_active, 4);
+}
+
+static void
+an_id_that_rested_when_another_endpoint_got_it_is_measured_at_once(void **state)
+{
+	struct endpoint *e = fake_endpoint(f, "web", "web1");
+	const struct config_endpoint *config;
+	struct config_endpoint other;
+	int i;
+
+	web1(0)->leg[LEG_SERVER].flows_new = web1(0)->leg[LEG_SERVER].flows_closed = 5;
+	for (i = 1; i <= 5; i++)
+		collector_tick_at(f->g.collector, (uint64_t)i * 1000);
+	reload();
+	config = e->config;
+	other = *config;
+	other.name = (char *)"another";
+	e->config = &other;
+	collector_tick_at(f->g.collector, 6000);
+	e->config = config;
+	assert_true(interval(LEG_SERVER).used && interval(LEG_SERVER).seconds == 1);
 }
 
 static void
@@ -344,6 +441,10 @@ main(void)
 			TEST(loss_is_estimated_from_retransmissions_and_gaps),
 			TEST(the_clients_leg_moves_with_the_servers),
 			TEST(an_id_that_another_endpoint_had_begins_at_zero),
+			TEST(a_reload_leaves_an_endpoint_what_it_counted),
+			TEST(it_is_told_whether_anything_was_ever_counted_under_an_id),
+			TEST(an_endpoint_that_nothing_moves_is_still),
+			TEST(an_id_that_rested_when_another_endpoint_got_it_is_measured_at_once),
 			TEST(totals_tell_the_oldest_view_in_use),
 			TEST(quantiles_lie_within_their_bucket),
 			TEST(a_list_asks_page_after_page_of_all_lcores),
