@@ -86,8 +86,11 @@ feed_side(struct history_feed *f, struct endpoint *e, enum measure_side side, ui
 static void
 feed_endpoint(struct history_feed *f, struct endpoint *e, uint64_t wall_ms)
 {
-	struct fed *fed = f->fed[e->eid];
+	struct fed *fed;
 
+	if (e->shadow_count == 0 && !measurements_any(f->g->measurements, e))
+		return;
+	fed = f->fed[e->eid];
 	if (!fed)
 		fed = f->fed[e->eid] = calloc(1, sizeof(*fed));
 	if (!fed)

@@ -25,10 +25,12 @@ struct service_metrics {
 struct measurements {
 	struct gateway *g;
 	uint64_t generation; /* of the configuration of which `service` was built; 0: none yet */
+	uint64_t ticked; /* the generation at the last tick */
+	bool reloaded; /* since the tick before it */
 	struct service_metrics *service; /* in the order of the configuration */
 	size_t service_count;
 	uint32_t row_count;
-	struct row **row; /* by eid; NULL: not measured yet */
+	struct row **row; /* by eid; NULL: nothing was measured yet */
 };
 
 /* Where loss begins to break an objective of a hundredth: a request takes some ten segments, and one lost at its end or
@@ -112,21 +114,32 @@ scraped_tick(struct measurements *m, const struct endpoint *e, struct row *row)
 	memcpy(row->value[MEASURE_COPIES] + METRIC_PASSIVE_COUNT, serving, room * sizeof(*serving));
 }
 
+/* NULL while there is nothing to put in it; when out of memory, it is tried again with the next tick. */
+static struct row *
+row_or_null(struct measurements *m, const struct endpoint *e)
+{
+	struct row *row = m->row[e->eid];
+
+	if (row ||
+			(!collector_any(m->g->collector, e->eid) &&
+					!(m->g->scraper && scraper_has(m->g->scraper, e))))
+		return row;
+	row = malloc(sizeof(*row));
+	if (!row)
+		return NULL;
+	*row = nothing;
+	m->row[e->eid] = row;
+	return row;
+}
+
 static void
 endpoint_tick(struct measurements *m, const struct endpoint *e)
 {
-	struct row *row;
+	bool any = measurements_any(m, e);
+	struct row *row = e->eid < m->row_count ? row_or_null(m, e) : NULL;
 
-	if (e->eid >= m->row_count)
+	if (!row || (any && !m->reloaded && measurements_still(m, e) > 1))
 		return;
-	if (!m->row[e->eid]) {
-		row = malloc(sizeof(*row));
-		if (!row)
-			return; /* tried again with the next tick */
-		*row = nothing;
-		m->row[e->eid] = row;
-	}
-	row = m->row[e->eid];
 	side_tick(m, e->eid, MEASURE_SERVING, row->value[MEASURE_SERVING]);
 	side_tick(m, e->eid, MEASURE_COPIES, row->value[MEASURE_COPIES]);
 	scraped_tick(m, e, row);
@@ -140,6 +153,8 @@ measurements_tick(struct measurements *m)
 
 	if (m->generation != registry_config_generation(m->g->registry))
 		measurements_reload(m);
+	m->reloaded = m->ticked != registry_config_generation(m->g->registry);
+	m->ticked = registry_config_generation(m->g->registry);
 	endpoint_walk_init(&walk, m->g->registry, NULL);
 	while ((e = endpoint_walk_next_or_null(&walk)))
 		endpoint_tick(m, e);
@@ -269,6 +284,20 @@ measurements_values(struct measurements *m, const struct endpoint *e, enum measu
 	if (e->eid >= m->row_count || !m->row[e->eid])
 		return nothing.value[side];
 	return m->row[e->eid]->value[side];
+}
+
+bool
+measurements_any(const struct measurements *m, const struct endpoint *e)
+{
+	return e->eid < m->row_count && m->row[e->eid];
+}
+
+uint32_t
+measurements_still(const struct measurements *m, const struct endpoint *e)
+{
+	bool scraped = m->g->scraper && scraper_has(m->g->scraper, e);
+
+	return scraped ? 0 : collector_still(m->g->collector, e->eid);
 }
 
 double

@@ -37,6 +37,14 @@ const struct metric *measurements_metrics(
 const double *measurements_values(
 		struct measurements *m, const struct endpoint *e, enum measure_side side);
 
+/* Was anything measured of the endpoint since the start, so that it has values? Until then it costs no time and no
+ * memory. */
+bool measurements_any(const struct measurements *m, const struct endpoint *e);
+
+/* Ticks in a row, up to the last, in which it did nothing at all, so that its values are what they were; 0 of one that
+ * is scraped. */
+uint32_t measurements_still(const struct measurements *m, const struct endpoint *e);
+
 /* Worst outside factor in force for the endpoint's zone: severity 0 to 1, and its name ("" if none). */
 double measurements_outside(
 		struct measurements *m, const struct endpoint *e, char *factor, size_t size);

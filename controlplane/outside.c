@@ -280,7 +280,8 @@ outside_at(const struct outside *o, const char *zone, char *name, size_t size)
 	double severity = 0;
 	size_t i;
 
-	snprintf(name, size, "%s", "");
+	if (size > 0)
+		name[0] = '\0';
 	for (i = 0; i < o->feed_count && zone[0]; i++) {
 		worst = feed_worst_or_null(o->feed[i], zone, now, &severity);
 		if (worst)

@@ -63,6 +63,7 @@ an_endpoint_that_never_had_traffic_has_no_values(void **state)
 
 	tick(1000);
 	tick(2000);
+	assert_false(measurements_any(f->g.measurements, fake_endpoint(f, "web", "web1")));
 	for (side = 0; side < MEASURE_SIDES; side++) {
 		v = values("web", "web1", (enum measure_side)side);
 		for (i = 0; i < METRICS_MAX; i++)
@@ -91,6 +92,8 @@ rates_are_per_second_whatever_the_interval(void **state)
 	assert_true(v[METRIC_requests] == 20 && v[METRIC_flows_new] == 5);
 	assert_true(v[METRIC_bytes] == 4000 && v[METRIC_zero_windows] == 3);
 	assert_true(v[METRIC_flows_active] == 6 && v[METRIC_waiting] == 8);
+	assert_true(measurements_any(f->g.measurements, fake_endpoint(f, "web", "web1")));
+	assert_false(measurements_any(f->g.measurements, fake_endpoint(f, "web", "web2")));
 }
 
 static void
@@ -120,6 +123,29 @@ an_idle_second_has_rates_of_zero_and_no_times(void **state)
 	assert_true(v[METRIC_flows_active] == 120);
 	assert_true(isnan(v[METRIC_reply_p50]) && isnan(v[METRIC_errors]));
 	assert_true(isnan(v[METRIC_loss]));
+}
+
+static void
+values_stand_while_nothing_moves_and_go_on_after(void **state)
+{
+	const struct endpoint *e = fake_endpoint(f, "web", "web1");
+	const double *v;
+
+	tick(1000);
+	fake_traffic(f);
+	tick(2000);
+	tick(3000);
+	assert_int_equal(measurements_still(f->g.measurements, e), 1);
+	tick(4000);
+	tick(5000);
+	assert_int_equal(measurements_still(f->g.measurements, e), 3);
+	v = values("web", "web1", MEASURE_SERVING);
+	assert_true(v[METRIC_requests] == 0 && v[METRIC_flows_active] == 120);
+	assert_true(isnan(v[METRIC_reply_p50]));
+	fake_traffic(f);
+	tick(6000);
+	assert_int_equal(measurements_still(f->g.measurements, e), 0);
+	assert_true(v[METRIC_requests] == 240 && v[METRIC_flows_active] == 240);
 }
 
 static void
@@ -284,6 +310,7 @@ main(void)
 			TEST(rates_are_per_second_whatever_the_interval),
 			TEST(each_side_has_its_own_values),
 			TEST(an_idle_second_has_rates_of_zero_and_no_times),
+			TEST(values_stand_while_nothing_moves_and_go_on_after),
 			TEST(errors_are_a_share_of_requests_and_connects),
 			TEST(loss_is_a_share_of_both_ways),
 			TEST(every_service_has_the_passive_metrics_first),
