@@ -23,10 +23,11 @@
 
 struct load_forecasts {
 	struct gateway *g;
-	uint64_t generation; /* of the configuration of which the calendar is; 0: none yet */
+	uint64_t generation; /* of the configuration of which the calendar is, and the series; 0: none yet */
+	bool reloaded; /* since the last tick */
 	struct load_calendar calendar;
 	struct load_series **service; /* by sid */
-	struct load_series **endpoint; /* by eid */
+	struct load_series **endpoint; /* by eid; NULL: it had no load yet */
 	uint32_t services, endpoints; /* lengths */
 	int64_t wall_s;
 	int32_t zone_s;
@@ -162,18 +163,35 @@ restore_when(struct load_series *s, const char *text, const void *state, size_t 
 	}
 }
 
+/* NULL when out of memory: tried again with the next load. */
 static struct load_series *
-series_named(const struct load_forecasts *f, const char *service, const char *endpoint)
+series_of(struct load_series **slot, const struct config_service *config, const char *endpoint)
 {
-	struct load_series *s;
-	uint32_t i;
+	struct load_series *s = *slot;
 
-	for (i = 0; i < (*endpoint ? f->endpoints : f->services); i++) {
-		s = *endpoint ? f->endpoint[i] : f->service[i];
-		if (s && !strcmp(s->service, service) && !strcmp(s->endpoint, endpoint))
-			return s;
-	}
-	return NULL;
+	if (s && !strcmp(s->service, config->name) && !strcmp(s->endpoint, endpoint) &&
+			load_series_fits(s, config))
+		return s;
+	load_series_free(s);
+	*slot = load_series_create(config, endpoint);
+	return *slot;
+}
+
+/* NULL if nothing of that name is configured. */
+static struct load_series *
+series_named(struct load_forecasts *f, const char *service, const char *endpoint)
+{
+	const struct service *s = registry_service_by_name(f->g->registry, service);
+	const struct endpoint *e;
+
+	if (!s || s->sid >= f->services)
+		return NULL;
+	if (!*endpoint)
+		return series_of(&f->service[s->sid], s->config, "");
+	e = registry_endpoint_by_name(f->g->registry, service, endpoint);
+	return e && e->eid < f->endpoints
+			? series_of(&f->endpoint[e->eid], s->config, e->config->name)
+			: NULL;
 }
 
 static void
@@ -219,7 +237,7 @@ forget(struct load_series **s, const char *prefix)
 	if (strncmp(name, prefix, strlen(prefix)))
 		return;
 	load_series_free(*s);
-	*s = NULL; /* the next tick makes it anew */
+	*s = NULL; /* the next load makes it anew */
 }
 
 static void
@@ -237,20 +255,6 @@ on_forget(void *arg, const char *prefix)
 /*
  * The tick
  */
-
-/* NULL when out of memory: tried again at the next tick. */
-static struct load_series *
-series_of(struct load_series **slot, const struct config_service *config, const char *endpoint)
-{
-	struct load_series *s = *slot;
-
-	if (s && !strcmp(s->service, config->name) && !strcmp(s->endpoint, endpoint) &&
-			load_series_fits(s, config))
-		return s;
-	load_series_free(s);
-	*slot = load_series_create(config, endpoint);
-	return *slot;
-}
 
 static size_t
 metric_of(enum load_kind kind)
@@ -304,6 +308,17 @@ add(struct load_forecasts *f, struct load_series *s, double load)
 		save(f, s);
 }
 
+/* It begins with its first load; what it is of changes with a reload alone. */
+static struct load_series *
+series_at(struct load_forecasts *f, const struct endpoint *e, double load)
+{
+	struct load_series **slot = &f->endpoint[e->eid];
+
+	if (*slot ? f->reloaded : !isnan(load))
+		return series_of(slot, e->service->config, e->config->name);
+	return *slot;
+}
+
 static void
 tick_service(struct load_forecasts *f, const struct service *service)
 {
@@ -318,7 +333,7 @@ tick_service(struct load_forecasts *f, const struct service *service)
 		if (!isnan(load))
 			sum = (isnan(sum) ? 0 : sum) + load;
 		if (e->eid < f->endpoints)
-			add(f, series_of(&f->endpoint[e->eid], config, e->config->name), load);
+			add(f, series_at(f, e, load), load);
 	}
 	if (service->sid < f->services)
 		add(f, series_of(&f->service[service->sid], config, ""), sum);
@@ -342,18 +357,16 @@ notice_step(const struct load_forecasts *f, int64_t wall_s)
 void
 load_forecasts_tick_at(struct load_forecasts *f, int64_t wall_s, int32_t zone_s)
 {
-	const struct config *config = registry_config(f->g->registry);
 	size_t i;
 
 	notice_step(f, wall_s);
 	f->wall_s = wall_s;
 	f->zone_s = zone_s;
-	if (f->generation != registry_config_generation(f->g->registry)) {
-		calendar_build(f, config);
+	f->reloaded = f->generation != registry_config_generation(f->g->registry);
+	if (f->reloaded)
+		calendar_build(f, registry_config(f->g->registry));
+	if (f->reloaded || wall_s % SAVE_S == 0)
 		calendar_save(f);
-	} else if (wall_s % SAVE_S == 0) {
-		calendar_save(f);
-	}
 	for (i = 0; i < registry_service_count(f->g->registry); i++)
 		tick_service(f, registry_service_at(f->g->registry, i));
 }
@@ -366,25 +379,6 @@ load_forecasts_tick(struct load_forecasts *f)
 
 	localtime_r(&now, &local);
 	load_forecasts_tick_at(f, now, (int32_t)local.tm_gmtoff);
-}
-
-/* All series as configured, so that their models find them. */
-static void
-make_all(struct load_forecasts *f)
-{
-	const struct service *s;
-	size_t i, k;
-
-	for (i = 0; i < registry_service_count(f->g->registry); i++) {
-		s = registry_service_at(f->g->registry, i);
-		if (s->sid < f->services)
-			series_of(&f->service[s->sid], s->config, "");
-		for (k = 0; k < s->endpoint_count; k++) {
-			if (s->endpoint[k]->eid < f->endpoints)
-				series_of(&f->endpoint[s->endpoint[k]->eid], s->config,
-						s->endpoint[k]->config->name);
-		}
-	}
 }
 
 struct load_forecasts *
@@ -404,7 +398,6 @@ load_forecasts_create(struct gateway *g)
 		load_forecasts_free(f);
 		return NULL;
 	}
-	make_all(f);
 	history_models(g->history, MODEL_PREFIX, restore, f);
 	history_models(g->history, CALENDAR_NAME, restore_calendar, f);
 	history_model_listen(g->history, on_forget, f);

@@ -194,6 +194,29 @@ a_series_fits_its_configuration(void **state)
 	load_series_free(e);
 }
 
+/* So it may as well be made then. */
+static void
+a_series_that_waited_for_its_first_load_is_like_a_new_one(void **state)
+{
+	struct config_service config = config_make();
+	struct load_series *waited = create(&config, "web1"), *late = create(&config, "web1");
+	const void *a, *b;
+	size_t size;
+	int64_t t;
+
+	for (t = START; t < START + 3 * HOUR + 4; t++)
+		load_series_add(waited, &no_calendar, t, 0, NAN);
+	run(waited, &no_calendar, t, t + 2 * HOUR);
+	run(late, &no_calendar, t, t + 2 * HOUR);
+	a = forecast_state(waited->model, &size);
+	b = forecast_state(late->model, &size);
+	assert_memory_equal(a, b, size);
+	assert_true(load_series_quantile(waited, &no_calendar, 0, 60, 0.9) ==
+			load_series_quantile(late, &no_calendar, 0, 60, 0.9));
+	load_series_free(waited);
+	load_series_free(late);
+}
+
 static void
 events_are_marked_at_their_time(void **state)
 {
@@ -219,6 +242,7 @@ main(void)
 			cmocka_unit_test(a_clock_that_was_ahead_and_came_back_freezes_nothing),
 			cmocka_unit_test(a_clock_that_is_set_back_by_minutes_freezes_nothing),
 			cmocka_unit_test(a_series_fits_its_configuration),
+			cmocka_unit_test(a_series_that_waited_for_its_first_load_is_like_a_new_one),
 			cmocka_unit_test(events_are_marked_at_their_time),
 	};
 
