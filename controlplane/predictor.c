@@ -7,6 +7,9 @@
  *              ^        | PREDICTOR_TURN_MS over
  *              +- 1 ms -+
  *
+ * Passed over are endpoints against which nothing speaks, if nothing was ever measured of them, or nothing for an hour.
+ * The first have no model, and share one risk, that it is not known; the others keep what was said of them.
+ *
  * A reload ends the batch: the next tick begins a new one.
  */
 #include "predictor.h"
@@ -31,11 +34,13 @@
 #define LOAD_QUANTILE 0.9 /* of the load to come that is held against the capacity */
 #define REST_MS 1 /* between the turns of a batch */
 #define RELIEF (SHARE_ONE / 4) /* a canary less is still what it was */
+#define STILL_S 3600 /* six times the memory of an endpoint's past (risk_feature.c) */
 #define QUIET_S 5 /* without a request: nothing would be seen of a failure */
 
 /* One endpoint. */
 struct guess {
 	uint64_t owner; /* hash of its names: an eid may get a new owner */
+	uint64_t generation; /* of the configuration at which owner and metrics were compared */
 	struct risk_endpoint *state;
 	struct risk risk;
 	bool known; /* risk is */
@@ -45,22 +50,25 @@ struct guess {
 	const double *value;
 	const struct metric *metric;
 	size_t count;
-	struct history_series *series[RISK_HORIZONS];
+	struct history_series *series[RISK_HORIZONS]; /* NULL until there is something to keep */
 	bool alarmed;
 };
 
 struct predictor {
 	struct gateway *g;
 	struct risk_model model;
+	struct risk unknown; /* of all without a model */
 	struct peers *peers;
 	uint32_t limit;
-	struct guess **guess; /* by eid; NULL: none yet */
+	struct guess **guess; /* by eid; NULL: unknown */
 	uint64_t endpoints;
 
 	/* The batch. */
 	uint64_t generation; /* of the configuration in force when it began */
 	size_t at_service, at_endpoint;
-	bool running, peers_known;
+	bool running;
+	bool at_peers; /* those of the service were collected */
+	bool peers_known;
 	uint64_t now_ms;
 	double work_ms, last_work_ms;
 	uint64_t late;
@@ -81,35 +89,21 @@ guess_free(struct guess *s)
 	free(s);
 }
 
-static void
-series_open(struct predictor *p, struct guess *s, const struct endpoint *e)
-{
-	char name[16];
-	unsigned k;
-
-	for (k = 0; k < RISK_HORIZONS; k++) {
-		snprintf(name, sizeof(name), "risk_%us", risk_horizon_s[k]);
-		s->series[k] = history_series(
-				p->g->history, e->service->config->name, e->config->name, name);
-	}
-}
-
 static struct guess *
-guess_create(struct predictor *p, const struct endpoint *e, const struct metric *metric,
-		size_t count)
+guess_create(const struct endpoint *e, const struct metric *metric, size_t count)
 {
 	struct guess *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
 	s->owner = owner_of(e);
+	s->quiet_s = QUIET_S; /* nothing was seen of it so far */
 	s->count = count;
 	s->state = risk_endpoint_create(metric, count);
 	if (!s->state) {
 		free(s);
 		return NULL;
 	}
-	series_open(p, s, e);
 	return s;
 }
 
@@ -123,13 +117,16 @@ guess_or_null(struct predictor *p, const struct endpoint *e, const struct metric
 	if (e->eid >= p->limit)
 		return NULL;
 	s = p->guess[e->eid];
-	if (s && s->owner == owner_of(e) &&
-			risk_endpoint_fits(s->state, metric, count))
+	if (s && s->generation == registry_config_generation(p->g->registry))
 		return s;
-	guess_free(s);
-	p->endpoints -= s != NULL;
-	s = p->guess[e->eid] = guess_create(p, e, metric, count);
-	p->endpoints += s != NULL;
+	if (!s || s->owner != owner_of(e) || !risk_endpoint_fits(s->state, metric, count)) {
+		guess_free(s);
+		p->endpoints -= s != NULL;
+		s = p->guess[e->eid] = guess_create(e, metric, count);
+		p->endpoints += s != NULL;
+	}
+	if (s)
+		s->generation = registry_config_generation(p->g->registry);
 	return s;
 }
 
@@ -263,14 +260,28 @@ alarm_tell(struct predictor *p, struct guess *s, const struct endpoint *e)
 	}
 }
 
+static struct history_series *
+series_of(const struct predictor *p, const struct endpoint *e, unsigned horizon)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "risk_%us", risk_horizon_s[horizon]);
+	return history_series(p->g->history, e->service->config->name, e->config->name, name);
+}
+
 static void
 risk_keep(struct predictor *p, struct guess *s, const struct endpoint *e, bool was_failing)
 {
 	uint64_t wall_ms = loop_wall_ms();
 	unsigned k;
 
-	for (k = 0; k < RISK_HORIZONS && p->g->history; k++)
+	for (k = 0; k < RISK_HORIZONS && p->g->history; k++) {
+		if (isnan(s->risk.probability[k]))
+			continue;
+		if (!s->series[k])
+			s->series[k] = series_of(p, e, k);
 		history_sample(p->g->history, s->series[k], wall_ms, s->risk.probability[k]);
+	}
 	if (s->risk.failing && !was_failing)
 		failure_record(p, s, e);
 	alarm_tell(p, s, e);
@@ -331,26 +342,64 @@ endpoint_run(struct predictor *p, const struct endpoint *e)
 	risk_keep(p, s, e, was_failing);
 }
 
+/* Its past is zeros, which more of them would not change. A load to come may speak before it is there. */
+static bool
+rests(const struct predictor *p, const struct guess *s, const struct endpoint *e)
+{
+	return s->known && s->generation == registry_config_generation(p->g->registry) &&
+			measurements_still(p->g->measurements, e) >= STILL_S && !s->risk.failing &&
+			!s->alarmed && s->risk.reason_count == 0 &&
+			!(e->service->config->forecast.capacity > 0);
+}
+
+static bool
+is_passed_over(const struct predictor *p, const struct endpoint *e)
+{
+	const struct guess *s = e->eid < p->limit ? p->guess[e->eid] : NULL;
+	char factor[64];
+
+	if (s ? !rests(p, s, e) : measurements_any(p->g->measurements, e))
+		return false;
+	return e->health != HEALTH_DOWN && !e->suspect &&
+			!(p->g->health && health_failing(p->g->health, e) > 0) &&
+			!(measurements_outside(p->g->measurements, e, factor, sizeof(factor)) > 0);
+}
+
+/* From where the batch is; NULL at the service's end. */
+static const struct endpoint *
+next_to_run_or_null(struct predictor *p, const struct service *service)
+{
+	const struct endpoint *e;
+
+	while (p->at_endpoint < service->endpoint_count) {
+		e = service->endpoint[p->at_endpoint++];
+		if (!is_passed_over(p, e))
+			return e;
+	}
+	return NULL;
+}
+
 /* The next endpoint, and its service's peers before its first; false at the end. */
 static bool
 batch_step(struct predictor *p)
 {
 	const struct service *service;
+	const struct endpoint *e;
 	size_t count;
 
 	if (p->at_service >= registry_service_count(p->g->registry))
 		return false;
 	service = registry_service_at(p->g->registry, p->at_service);
-	if (p->at_endpoint == 0) {
+	e = next_to_run_or_null(p, service);
+	if (e && !p->at_peers) {
 		measurements_metrics(p->g->measurements, service, &count);
 		peers_collect(p, service, count);
 	}
-	if (p->at_endpoint < service->endpoint_count)
-		endpoint_run(p, service->endpoint[p->at_endpoint++]);
-	if (p->at_endpoint >= service->endpoint_count) {
-		p->at_endpoint = 0;
-		p->at_service++;
-	}
+	p->at_peers = e != NULL;
+	if (e)
+		endpoint_run(p, e);
+	p->at_endpoint = e ? p->at_endpoint : 0;
+	p->at_service += !e;
 	return true;
 }
 
@@ -518,8 +567,9 @@ predictor_tick_at(struct predictor *p, uint64_t now_ms)
 	if (p->running && p->generation == registry_config_generation(p->g->registry))
 		p->late++; /* goes on where it is */
 	else
-		p->at_service = p->at_endpoint = 0;
+		p->at_service = p->at_endpoint = p->at_peers = 0;
 	p->running = true;
+	risk_of_unknown(&p->model, &p->unknown);
 	p->generation = registry_config_generation(p->g->registry);
 	p->now_ms = now_ms;
 	p->work_ms = 0;
@@ -544,12 +594,42 @@ known_or_null(const struct predictor *p, const struct endpoint *e)
 	return s && s->known && s->owner == owner_of(e) ? s : NULL;
 }
 
+static bool
+has_no_model(const struct predictor *p, const struct endpoint *e)
+{
+	return p && p->ticks > 0 && e->eid < p->limit && !p->guess[e->eid];
+}
+
 const struct risk *
 predictor_risk_or_null(const struct predictor *p, const struct endpoint *e)
 {
 	const struct guess *s = known_or_null(p, e);
 
+	if (has_no_model(p, e))
+		return &p->unknown;
 	return s ? &s->risk : NULL;
+}
+
+static void
+view_of_unknown(const struct predictor *p, const struct endpoint *e, struct predictor_view *out)
+{
+	static const double no_peer[METRICS_MAX] = {[0 ... METRICS_MAX - 1] = NAN};
+	static const struct hazard_input no_features;
+
+	*out = (struct predictor_view){.risk = &p->unknown,
+			.value = measurements_values(p->g->measurements, e, MEASURE_SERVING),
+			.peer = no_peer,
+			.features = &no_features};
+}
+
+static void
+view_of(const struct guess *s, struct predictor_view *out)
+{
+	*out = (struct predictor_view){.risk = &s->risk,
+			.value = s->value,
+			.peer = s->peer,
+			.features = risk_endpoint_features(s->state),
+			.by_copies = s->by_copies};
 }
 
 void
@@ -558,15 +638,12 @@ predictor_view(const struct predictor *p, const struct endpoint *e, struct predi
 	const struct guess *s = known_or_null(p, e);
 
 	memset(out, 0, sizeof(*out));
-	if (!s)
-		return;
-	*out = (struct predictor_view){.risk = &s->risk,
-			.value = s->value,
-			.peer = s->peer,
-			.count = s->count,
-			.features = risk_endpoint_features(s->state),
-			.by_copies = s->by_copies};
-	out->metric = measurements_metrics(p->g->measurements, e->service, &out->count);
+	if (has_no_model(p, e))
+		view_of_unknown(p, e, out);
+	else if (s)
+		view_of(s, out);
+	if (out->risk)
+		out->metric = measurements_metrics(p->g->measurements, e->service, &out->count);
 }
 
 const struct risk_model *

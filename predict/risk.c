@@ -350,6 +350,18 @@ anything(const struct risk_input *in)
 }
 
 void
+risk_of_unknown(const struct risk_model *m, struct risk *out)
+{
+	static const struct hazard_input nothing;
+	unsigned k;
+
+	memset(out, 0, sizeof(*out));
+	hazard_probability(&m->hazard, &nothing, out->raw);
+	for (k = 0; k < RISK_HORIZONS; k++)
+		out->probability[k] = NAN;
+}
+
+void
 risk_observe(struct risk_model *m, struct risk_endpoint *e, const struct risk_input *in,
 		struct risk *out)
 {

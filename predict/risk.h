@@ -119,6 +119,10 @@ const struct hazard_input *risk_endpoint_features(const struct risk_endpoint *e)
 void risk_observe(struct risk_model *m, struct risk_endpoint *e, const struct risk_input *in,
 		struct risk *out);
 
+/* What risk_observe() says of an endpoint of which nothing was ever measured and against which nothing speaks: that it
+ * is not known. So it need not be asked, nor have a state. */
+void risk_of_unknown(const struct risk_model *m, struct risk *out);
+
 /* "request latency 6.1 sd over its own past"; returns the length as snprintf does. `metric` is the one that the reason
  * names, or NULL. */
 int risk_reason_text(const struct risk_reason *reason, const struct metric *metric, char *out,

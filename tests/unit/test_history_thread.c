@@ -6,6 +6,7 @@
 #include "fake_gateway.h"
 #include "history_feed.h"
 #include "measure.h"
+#include "predictor.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -345,6 +346,35 @@ what_is_measured_of_endpoints_is_fed(void **state)
 	history_feed_free(feed);
 }
 
+static size_t
+series_of(const char *service, const char *endpoint)
+{
+	history_sync(f->g.history);
+	history_list(f->g.history, service, endpoint, take_rows, NULL);
+	loop_run(f->g.loop);
+	return told_points;
+}
+
+static void
+a_risk_is_kept_from_when_it_is_known(void **state)
+{
+	uint64_t ms = 1000;
+	int i;
+
+	collector_tick_at(f->g.collector, ms);
+	for (i = 0; i < 20; i++) {
+		fake_traffic(f);
+		ms += 1000;
+		collector_tick_at(f->g.collector, ms);
+		measurements_tick(f->g.measurements);
+		predictor_tick_at(f->g.predictor, ms);
+		if (i == 5)
+			assert_int_equal(series_of("web", "web1"), 0);
+	}
+	assert_int_equal(series_of("web", "web1"), RISK_HORIZONS);
+	assert_int_equal(series_of("web", "web2"), 0);
+}
+
 int
 main(void)
 {
@@ -361,6 +391,7 @@ main(void)
 			WITH_THREADS(a_database_that_cannot_be_opened_is_told_and_the_gateway_goes_on),
 			WITH_THREADS(a_tick_of_a_thousand_endpoints_is_cheap),
 			WITH_THREADS(what_is_measured_of_endpoints_is_fed),
+			WITH_THREADS(a_risk_is_kept_from_when_it_is_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

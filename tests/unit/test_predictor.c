@@ -161,6 +161,151 @@ a_server_that_is_down_says_so(void **state)
 	assert_int_equal(risk_of("web", "web2")->reason[0].kind, RISK_HEALTH);
 }
 
+static uint64_t
+models(void)
+{
+	struct predictor_stats stats;
+
+	predictor_stats(f->g.predictor, &stats);
+	return stats.endpoints;
+}
+
+static void
+an_endpoint_of_which_nothing_is_known_has_no_model(void **state)
+{
+	struct predictor_view v;
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		serve("web", "web1", LEG_SERVER, 100, 100, 5000);
+		tick();
+	}
+	assert_int_equal(models(), 1);
+	assert_ptr_equal(risk_of("web", "web2"), risk_of("dns", "dns1"));
+	predictor_view(f->g.predictor, fake_endpoint(f, "web", "web2"), &v);
+	assert_true(isnan(v.risk->probability[2]) && v.risk->raw[2] > v.risk->raw[0]);
+	assert_false(v.risk->failing || v.risk->observed || v.by_copies);
+	assert_int_equal(v.count, METRIC_PASSIVE_COUNT);
+	for (i = 0; i < METRIC_PASSIVE_COUNT; i++)
+		assert_true(isnan(v.value[i]) && isnan(v.peer[i]));
+	assert_true(v.features->x[0][HAZARD_own] == 0);
+	serve("web", "web2", LEG_SERVER, 1, 1, 5000);
+	tick();
+	assert_int_equal(models(), 2);
+	assert_ptr_not_equal(risk_of("web", "web2"), risk_of("dns", "dns1"));
+}
+
+/* All its past is the time since its first request, whenever that comes. */
+static void
+an_endpoint_that_wakes_up_behaves_as_one_that_begins(void **state)
+{
+	struct risk woken;
+	int i;
+
+	for (i = 0; i < 300; i++)
+		tick();
+	both_serve_for(45);
+	serve("web", "web1", LEG_SERVER, 100, 50, 80000);
+	tick();
+	woken = *risk_of("web", "web1");
+	teardown(state);
+	setup(state);
+	both_serve_for(45);
+	serve("web", "web1", LEG_SERVER, 100, 50, 80000);
+	tick();
+	assert_true(woken.reason_count > 0);
+	assert_memory_equal(&woken, risk_of("web", "web1"), sizeof(woken));
+}
+
+/* A capacity is far beyond what it gets; there an endpoint is never passed over, as a load to come may speak. */
+static struct risk
+risk_after_hours(double capacity)
+{
+	const struct config_service *c = fake_endpoint(f, "web", "web1")->service->config;
+	int i;
+
+	((struct config_service *)(uintptr_t)c)->forecast.capacity = capacity;
+	both_serve_for(60);
+	for (i = 0; i < 10000; i++) {
+		serve("web", "web2", LEG_SERVER, 100, 100, 5000);
+		tick();
+	}
+	for (i = 0; i < 20; i++) {
+		serve("web", "web1", LEG_SERVER, 100, 100 - (unsigned)i, 5000 + 2000 * (uint32_t)i);
+		serve("web", "web2", LEG_SERVER, 100, 100, 5000);
+		tick();
+	}
+	return *risk_of("web", "web1");
+}
+
+static void
+an_endpoint_that_was_passed_over_behaves_as_one_that_was_not(void **state)
+{
+	struct risk passed, looked_at;
+	unsigned k;
+
+	passed = risk_after_hours(0);
+	teardown(state);
+	setup(state);
+	looked_at = risk_after_hours(1e9);
+	assert_true(passed.observed && looked_at.observed);
+	assert_true(passed.reason_count > 1);
+	assert_int_equal(passed.reason_count, looked_at.reason_count);
+	for (k = 0; k < RISK_HORIZONS; k++)
+		assert_true(fabs(passed.probability[k] - looked_at.probability[k]) < 0.001);
+	for (k = 0; k < passed.reason_count; k++) {
+		assert_int_equal(passed.reason[k].kind, looked_at.reason[k].kind);
+		assert_true(fabs(passed.reason[k].weight - looked_at.reason[k].weight) < 0.01);
+	}
+}
+
+static void
+an_endpoint_that_rests_is_not_looked_at_until_something_speaks(void **state)
+{
+	struct endpoint *e = fake_endpoint(f, "web", "web1");
+	uint64_t censored;
+	int i;
+
+	both_serve_for(60);
+	for (i = 0; i < 4000; i++)
+		tick();
+	censored = predictor_model(f->g.predictor)->censored;
+	assert_true(risk_of("web", "web1")->probability[1] > 0);
+	assert_false(risk_of("web", "web1")->observed);
+	registry_set_health(f->g.registry, e, HEALTH_DOWN, "check: timeout");
+	tick();
+	assert_true(risk_of("web", "web1")->failing);
+	registry_set_health(f->g.registry, e, HEALTH_UP, "check: ok");
+	for (i = 0; i < 10; i++)
+		tick();
+	assert_false(risk_of("web", "web1")->failing);
+	assert_int_equal(predictor_model(f->g.predictor)->censored, censored);
+	serve("web", "web1", LEG_SERVER, 100, 100, 5000);
+	tick();
+	assert_true(risk_of("web", "web1")->observed);
+}
+
+/* It fails, but nobody was there to see what comes of what: it is no lesson. */
+static void
+what_speaks_against_an_endpoint_without_traffic_is_heard(void **state)
+{
+	struct endpoint *e = fake_endpoint(f, "web", "web2");
+
+	tick();
+	assert_int_equal(models(), 0);
+	registry_set_suspect(f->g.registry, e, true);
+	tick();
+	assert_int_equal(risk_of("web", "web2")->reason[0].kind, RISK_HEALTH);
+	assert_true(isnan(risk_of("web", "web2")->probability[0]));
+	registry_set_health(f->g.registry, e, HEALTH_DOWN, "check: timeout");
+	tick();
+	assert_true(risk_of("web", "web2")->failing);
+	assert_true(risk_of("web", "web2")->probability[0] > 0.9);
+	assert_false(risk_of("web", "web2")->observed);
+	assert_int_equal(predictor_model(f->g.predictor)->failures, 0);
+	assert_int_equal(models(), 1);
+}
+
 static void
 the_median_of_peers_leaves_oneself_out(void **state)
 {
@@ -207,6 +352,11 @@ main(void)
 			TEST(copies_speak_for_a_server_that_lost_its_traffic),
 			TEST(without_traffic_or_copies_nothing_is_learnt),
 			TEST(a_server_that_is_down_says_so),
+			TEST(an_endpoint_of_which_nothing_is_known_has_no_model),
+			TEST(an_endpoint_that_wakes_up_behaves_as_one_that_begins),
+			TEST(an_endpoint_that_was_passed_over_behaves_as_one_that_was_not),
+			TEST(an_endpoint_that_rests_is_not_looked_at_until_something_speaks),
+			TEST(what_speaks_against_an_endpoint_without_traffic_is_heard),
 			cmocka_unit_test(the_median_of_peers_leaves_oneself_out),
 	};
 

@@ -733,6 +733,50 @@ a_thousand_endpoints_take_a_fraction_of_a_second(void **state)
 		risk_endpoint_free(e[i]);
 }
 
+/* A second of an endpoint that never had traffic. */
+static void
+nothing(void)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT; i++)
+		w.value[i] = w.peer[i] = NAN;
+	w.facts = (struct risk_facts){.seconds = 1,
+			.slow = NAN,
+			.slow_allowed = 0.01,
+			.failed_allowed = 0.01,
+			.load = {NAN, NAN, NAN}};
+}
+
+/* So it need have no state before, and what is said of it meanwhile is what any other such endpoint would be told. */
+static void
+a_state_that_saw_nothing_is_like_a_new_one(void **state)
+{
+	struct risk_endpoint *old = w.e;
+	struct risk before, after[40];
+	int i;
+
+	for (i = 0; i < 500; i++) {
+		nothing();
+		observe();
+		risk_of_unknown(&w.model, &before);
+		before.observed = w.facts.observed;
+		assert_memory_equal(&before, &w.risk, sizeof(before));
+	}
+	for (i = 0; i < 40; i++) {
+		healthy();
+		observe();
+		after[i] = w.risk;
+	}
+	setup(state);
+	for (i = 0; i < 40; i++) {
+		healthy();
+		observe();
+		assert_memory_equal(&after[i], &w.risk, sizeof(w.risk));
+	}
+	risk_endpoint_free(old);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 /* A server that is slow to accept is slow twice: handshakes count among the slow, but not among the replies. */
@@ -777,6 +821,7 @@ main(void)
 			TEST(the_risk_fades_slowly_when_nobody_looks),
 			TEST(a_failure_with_an_alarm_before_has_a_lead),
 			TEST(a_saved_endpoint_goes_on_where_it_was),
+			TEST(a_state_that_saw_nothing_is_like_a_new_one),
 			TEST(a_thousand_endpoints_take_a_fraction_of_a_second),
 	};
 
