@@ -49,9 +49,11 @@ struct steering {
 static bool
 is_steered(const struct endpoint *e)
 {
+	if (e->weight == 0 || (e->shadow_count == 0 && e->shift == 0))
+		return false;
 	if (e->health == HEALTH_UNKNOWN && e->config->check.kind != CHECK_NONE)
 		return false;
-	return e->weight > 0 && (e->shadow_count > 0 || e->shift > e->config->shift);
+	return e->shadow_count > 0 || e->shift > e->config->shift;
 }
 
 static bool
