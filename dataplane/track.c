@@ -465,10 +465,13 @@ give_up(struct exchange x, uint8_t n, struct leg_counters *l)
 	*x.ahead = AHEAD_NONE;
 }
 
-/* `quiet`: the conversation has paused for so long that what is open will not be answered any more. */
-static void
+/* `quiet`: the conversation has paused for so long that what is open will not be answered any more. True if something
+ * was given up. */
+static bool
 exchange_request(struct exchange x, struct track_time now, bool quiet, struct leg_counters *l)
 {
+	uint8_t before = *x.open;
+
 	if (*x.open && (quiet || (*x.ahead != AHEAD_NONE && now.us - *x.request_us > GIVE_UP_US)))
 		give_up(x, *x.open, l);
 	if (*x.open == OPEN_MAX)
@@ -478,7 +481,7 @@ exchange_request(struct exchange x, struct track_time now, bool quiet, struct le
 		*x.ahead = *x.open;
 		*x.request_us = now.us;
 	}
-	(*x.open)++;
+	return (*x.open)++ < before;
 }
 
 static bool
@@ -507,6 +510,18 @@ static inline struct exchange
 exchange_of_copy(struct track *t, unsigned n)
 {
 	return (struct exchange){&t->copies.request_us[n], &t->copies.open[n], &t->copies.ahead[n]};
+}
+
+/* What one side gave up the other may have answered. */
+static void
+request_from_client(struct track *t, struct track_time now, bool quiet, struct leg_counters *l)
+{
+	unsigned n;
+
+	if (!exchange_request(exchange_of(t), now, quiet, l))
+		return;
+	for (n = 0; n < VIEW_SHADOWS_MAX; n++)
+		t->copies.differ[n] = DIFFER_UNKNOWN;
 }
 
 /*
@@ -548,7 +563,7 @@ track_from_client(struct track *t, const struct track_packet *p, struct track_ti
 		return tcp_from_client(t, p, now, c);
 	t->flags = quiet ? t->flags | QUIET : t->flags & ~QUIET;
 	if (!(t->flags & ONE_WAY))
-		exchange_request(exchange_of(t), now, quiet, l);
+		request_from_client(t, now, quiet, l);
 	return 0;
 }
 
@@ -617,7 +632,8 @@ track_copy_sent(struct track *t, unsigned n, uint32_t frame_len, struct track_ti
 
 	counter_add(&l->packets_to, 1);
 	counter_add(&l->bytes_to, frame_len);
-	exchange_request(exchange_of_copy(t, n), now, t->flags & QUIET, l);
+	if (exchange_request(exchange_of_copy(t, n), now, t->flags & QUIET, l))
+		t->copies.differ[n] = DIFFER_UNKNOWN;
 	if (t->flags & QUIET) /* both sides gave up what was open */
 		t->copies.differ[n] = 0;
 }
@@ -641,7 +657,7 @@ answers_compare(struct track *t, unsigned n, struct leg_counters *l)
 {
 	uint16_t differ = t->copies.differ[n];
 
-	if (t->open || t->copies.open[n])
+	if (t->open || t->copies.open[n] || (t->flags & ONE_WAY))
 		return;
 	if (differ != DIFFER_UNKNOWN)
 		counter_add(differ ? &l->answers_different : &l->answers_same, 1);

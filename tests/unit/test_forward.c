@@ -542,6 +542,7 @@ requests_are_copied_and_the_shadows_answers_swallowed(void **state)
 	assert_int_equal(rig_leg(&rig, shadow, LEG_SHADOW).packets_from, 1);
 	assert_int_equal(rig_leg(&rig, shadow, LEG_SHADOW).replies, 1);
 	assert_int_equal(rig_leg(&rig, shadow, LEG_SERVER).packets_to, 0);
+	assert_int_equal(rig_leg(&rig, shadow, LEG_SHADOW).answers_different, 0);
 	assert_int_equal(rig_counters(&rig).mirrored, 1);
 
 	rig_health(&rig, "web", "s", false);

@@ -560,7 +560,7 @@ one_way_flows_need_no_answer(void **state)
 static void
 answers_of_a_shadow_are_compared_when_nothing_is_open(void **state)
 {
-	/* > request and copy, ! request without a copy, digit: the primary's answer, letter: the shadow's (a is 1). */
+	/* > request and copy, ! request without a copy, digit: the primary's answer, letter: the shadow's (a is 1), . 0.6 s. */
 	static const struct {
 		const char *name, *script;
 		uint64_t same, different;
@@ -574,6 +574,9 @@ answers_of_a_shadow_are_compared_when_nothing_is_open(void **state)
 			{"no answer of the shadow yet", ">1", 0, 0},
 			{"a request that was not copied", ">1a>!23b", 1, 0},
 			{"and the next one again", ">1a!2>3c", 2, 0},
+			{"given up for the primary's silence", ">a.>b.>3c", 0, 0},
+			{"given up for the shadow's silence", ">1.>2.>3c", 0, 0},
+			{"and compared again after it", ">a.>b.>3c.>4d.>5a", 1, 1},
 	};
 	size_t i;
 
@@ -589,6 +592,11 @@ answers_of_a_shadow_are_compared_when_nothing_is_open(void **state)
 		for (at = cases[i].script; *at; at++) {
 			bool primary = *at >= '0' && *at <= '9';
 
+			if (*at == '.') {
+				now.ms += 600;
+				now.us += 600000;
+				continue;
+			}
 			if (*at == '>' || *at == '!')
 				track_from_client(&t, &p, now, &c);
 			if (*at == '>' && !begun)
