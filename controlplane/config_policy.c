@@ -35,6 +35,8 @@ static const struct key verify_keys[] = {
 				.max = 1000, .fallback = "2"},
 		{"errors", KEY_FRACTION, FIELD(struct policy_verify, errors), .max = 100,
 				.fallback = "5%"},
+		{"answers", KEY_FRACTION, FIELD(struct policy_verify, answers), .max = 100,
+				.fallback = "5%"},
 		{"confidence", KEY_FRACTION, FIELD(struct policy_verify, confidence), .min = 50,
 				.max = 100, .fallback = "95%"},
 		{"min_requests", KEY_COUNT, FIELD(struct policy_verify, min_requests), .min = 1,

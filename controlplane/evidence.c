@@ -4,6 +4,7 @@
 #include "registry.h"
 
 #include <math.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #define WINDOW_S 5.0
@@ -57,6 +58,8 @@ sample_counts(struct evidence_sample *s, const struct leg_counters *d)
 	/* A failed reply is a reply too. */
 	s->tried = (double)(d->replies + d->connects_refused + d->connects_unanswered +
 			d->unanswered);
+	s->compared = (double)(d->answers_same + d->answers_different);
+	s->different = (double)d->answers_different;
 }
 
 static struct evidence_sample
@@ -102,6 +105,7 @@ compare(struct comparison *c, const struct evidence_sample *s)
 	comparison_requests(c, s->tried);
 	comparison_add(c, COMPARE_LATENCY, s->timed, s->slow);
 	comparison_add(c, COMPARE_ERRORS, s->tried, s->failed);
+	comparison_add(c, COMPARE_ANSWERS, s->compared, s->different);
 }
 
 static struct evidence_sample
@@ -239,6 +243,19 @@ error_reference(const struct evidence *ev, const struct config_service *config)
 	return (struct reference){expected, margin};
 }
 
+/* Not the past: a shadow that has always been wrong would be its own excuse. Clearly over `answers` is worse, clearly
+ * under half more is not. */
+static struct reference
+answer_reference(const struct config_service *config)
+{
+	double allowed = config->policy.verify.answers;
+
+	if (allowed >= 1 || config->protocol != IPPROTO_UDP)
+		return (struct reference){NAN, NAN};
+	allowed = fmax(allowed, MARGIN_MIN);
+	return (struct reference){allowed / 2, allowed};
+}
+
 static void
 refer(struct comparison *c, enum comparison_kind kind, struct reference r)
 {
@@ -256,6 +273,7 @@ evidence_restart(struct evidence *ev, const struct config_service *config)
 	comparison_init(&ev->check, v->confidence, v->min_requests);
 	refer(&ev->candidate, COMPARE_LATENCY, latency);
 	refer(&ev->candidate, COMPARE_ERRORS, errors);
+	refer(&ev->candidate, COMPARE_ANSWERS, answer_reference(config));
 	refer(&ev->check, COMPARE_LATENCY, latency);
 	refer(&ev->check, COMPARE_ERRORS, errors);
 	ev->check_age_s = 0;

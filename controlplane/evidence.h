@@ -20,6 +20,7 @@ struct evidence_sample {
 	double timed; /* replies whose time is known */
 	double slow, slow_objective; /* of these: over the comparison's time, over the objective's */
 	double tried, failed;
+	double compared, different; /* copies' answers */
 };
 
 struct evidence {

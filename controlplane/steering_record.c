@@ -110,8 +110,21 @@ inputs_json(struct gateway *g, const struct steering_case *c)
 			"comparison", steering_comparison_json(c->comparison));
 }
 
+/* Why, and what was seen if somebody did worse. */
+static void
+reason_text(const struct steering_case *c, char text[REASON_SIZE])
+{
+	enum policy_rung rung = c->decision->rung;
+	char seen[COMPARISON_TEXT_SIZE] = "";
+
+	if (rung == RUNG_shadow_worse || rung == RUNG_relapse)
+		comparison_text(c->comparison, seen);
+	snprintf(text, REASON_SIZE, "%s%s%s", policy_rung_text(rung), seen[0] ? "; " : "", seen);
+}
+
 static json_t *
-decision_json(struct gateway *g, const struct steering_case *c, uint64_t number, uint64_t wall_ms)
+decision_json(struct gateway *g, const struct steering_case *c, const char *text, uint64_t number,
+		uint64_t wall_ms)
 {
 	const struct policy_decision *d = c->decision;
 	json_t *out = json_pack("{s:I s:I s:I s:s s:s s:s s:s}", "number", (json_int_t)number,
@@ -123,7 +136,7 @@ decision_json(struct gateway *g, const struct steering_case *c, uint64_t number,
 	if (!out)
 		return NULL;
 	json_object_set_new(out, "rung", json_string(policy_rung_name(d->rung)));
-	json_object_set_new(out, "text", json_string(policy_rung_text(d->rung)));
+	json_object_set_new(out, "text", json_string(text));
 	json_object_set_new(out, "outcome", json_string(policy_outcome_name(d->outcome)));
 	json_object_set_new(out, "state", json_string(policy_state_name(d->state)));
 	json_object_set_new(out, "state_was", json_string(policy_state_name(d->was)));
@@ -134,7 +147,7 @@ decision_json(struct gateway *g, const struct steering_case *c, uint64_t number,
 }
 
 static void
-tell(struct gateway *g, const struct steering_case *c, uint64_t number)
+tell(struct gateway *g, const struct steering_case *c, const char *text, uint64_t number)
 {
 	const struct policy_decision *d = c->decision;
 	const char *service = c->endpoint->service->config->name,
@@ -142,20 +155,18 @@ tell(struct gateway *g, const struct steering_case *c, uint64_t number)
 
 	if (d->outcome == POLICY_ASKED)
 		journal_add(g->journal, JOURNAL_WARNING, "decision", service, endpoint,
-				"%s: a shift to '%s' awaits `understudyctl approve %llu`",
-				policy_rung_text(d->rung),
+				"%s: a shift to '%s' awaits `understudyctl approve %llu`", text,
 				c->shadow_or_null ? c->shadow_or_null->config->name : "",
 				(unsigned long long)number);
 	else if (d->outcome == POLICY_WOULD)
 		journal_add(g->journal, JOURNAL_NOTICE, "decision", service, endpoint,
-				"%s: would shift, but the mode is observe",
-				policy_rung_text(d->rung));
+				"%s: would shift, but the mode is observe", text);
 	else if (d->outcome == POLICY_STAYED)
 		journal_add(g->journal, JOURNAL_WARNING, "decision", service, endpoint,
-				"%s: traffic stays where it is", policy_rung_text(d->rung));
+				"%s: traffic stays where it is", text);
 	else
 		journal_add(g->journal, JOURNAL_NOTICE, "decision", service, endpoint,
-				"%s: %s, share to the shadow %.4g %%", policy_rung_text(d->rung),
+				"%s: %s, share to the shadow %.4g %%", text,
 				policy_state_name(d->state), d->shift * 100.0 / SHARE_ONE);
 }
 
@@ -163,9 +174,12 @@ uint64_t
 steering_record_add(struct steering_record *r, const struct steering_case *c)
 {
 	uint64_t number = ++r->last, wall_ms = loop_wall_ms();
-	json_t *decision = decision_json(r->g, c, number, wall_ms);
+	char text[REASON_SIZE];
+	json_t *decision;
 
-	tell(r->g, c, number);
+	reason_text(c, text);
+	decision = decision_json(r->g, c, text, number, wall_ms);
+	tell(r->g, c, text, number);
 	if (decision && r->g->history)
 		history_record(r->g->history, "decision", c->endpoint->service->config->name,
 				c->endpoint->config->name, wall_ms, decision);

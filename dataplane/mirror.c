@@ -158,15 +158,17 @@ mirror_answered(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, st
 {
 	const struct view_endpoint *ep = view_endpoint(lc->view, f->forward.eid);
 	unsigned now = ep->mirror_share > f->forward.mirror_draw ? ep->mirror_count : 0;
+	bool failed = now && answer_is_failure(frame_of(m), m->data_len, p, f->forward.flags);
 	uint16_t digest = now ? answer_digest(frame_of(m), m->data_len, p) : 0;
 	unsigned n;
 
 	for (n = 0; n < VIEW_SHADOWS_MAX; n++) {
 		uint32_t eid = f->reverse.shadow[n];
 
-		if (n >= now)
+		/* A shadow need not fail as the primary does. */
+		if (n >= now || failed)
 			track_copy_missed(&f->track, n);
-		else if (eid != ENDPOINT_NONE)
+		if (n < now && eid != ENDPOINT_NONE)
 			track_answer(&f->track, n, digest, &lc->endpoint[eid]);
 	}
 }

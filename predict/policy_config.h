@@ -37,6 +37,7 @@ struct policy_steps {
 struct policy_verify {
 	double latency_ratio; /* slower by this much is worse, where no objective says more */
 	double errors; /* so many more errors are worse: a difference of shares */
+	double answers; /* share of the copies that may be answered otherwise; 1: not compared */
 	double confidence; /* that the verdict is right, at whatever look it is taken */
 	uint32_t min_requests; /* before any verdict for the shadow */
 };

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /* A boundary at 0 or 1 would make one request decide; nobody promises that much. For `worse` one near 1 is none at all:
  * a lower one would call worse what is as bad as the reference. */
@@ -67,9 +68,15 @@ log_mixture(const struct sequential_share *s, double b, double end)
 }
 
 double
+sequential_allowed(const struct sequential_share *s)
+{
+	return s->reference + s->margin / 2;
+}
+
+double
 sequential_log_worse(const struct sequential_share *s)
 {
-	double b = s->reference + s->margin / 2;
+	double b = sequential_allowed(s);
 
 	return b > BOUNDARY_MAX ? 0 : log_mixture(s, clamp(b), 1);
 }
@@ -156,6 +163,15 @@ share_verdict(const struct comparison *c, int kind, int compared)
 	return SEQUENTIAL_UNSURE;
 }
 
+/* Few answers can accuse, but not acquit: with the last step of a shift the copies end, and what they left behind would
+ * keep the verdict unsure for ever. */
+static bool
+must_agree(const struct comparison *c, int kind)
+{
+	return kind != COMPARE_ANSWERS ||
+			c->share[kind].trials * 2 >= c->share[COMPARE_ERRORS].trials;
+}
+
 enum sequential_verdict
 comparison_verdict(const struct comparison *c, enum comparison_kind *kind_or_null)
 {
@@ -167,7 +183,7 @@ comparison_verdict(const struct comparison *c, enum comparison_kind *kind_or_nul
 		if (!(c->share[i].reference >= 0))
 			continue;
 		one = share_verdict(c, i, compared);
-		if (one == SEQUENTIAL_NOT_WORSE)
+		if (one == SEQUENTIAL_NOT_WORSE || (one == SEQUENTIAL_UNSURE && !must_agree(c, i)))
 			continue;
 		verdict = one;
 		kind = (enum comparison_kind)i;
@@ -192,7 +208,38 @@ comparison_is_worse_than(const struct comparison *c, const struct comparison *ot
 				a->hits / a->trials > b->hits / b->trials + a->margin)
 			return true;
 	}
-	return false;
+	return share_verdict(c, COMPARE_ANSWERS, kinds_compared(c)) == SEQUENTIAL_WORSE;
+}
+
+static const char *
+kind_text(enum comparison_kind kind)
+{
+	switch (kind) {
+	case COMPARE_LATENCY:
+		return "replies too slow";
+	case COMPARE_ERRORS:
+		return "errors";
+	case COMPARE_ANSWERS:
+		return "answers differ";
+	case COMPARE_KINDS:
+		break;
+	}
+	return "";
+}
+
+void
+comparison_text(const struct comparison *c, char text[COMPARISON_TEXT_SIZE])
+{
+	const struct sequential_share *s;
+	enum comparison_kind kind;
+
+	text[0] = '\0';
+	if (comparison_verdict(c, &kind) != SEQUENTIAL_WORSE)
+		return;
+	s = &c->share[kind];
+	snprintf(text, COMPARISON_TEXT_SIZE, "%s: %.3g %% of %.0f, allowed %.3g %%",
+			kind_text(kind), s->hits / s->trials * 100, s->trials,
+			sequential_allowed(s) * 100);
 }
 
 const char *

@@ -49,11 +49,14 @@ double sequential_log_not_worse(const struct sequential_share *s);
 
 enum sequential_verdict sequential_verdict(const struct sequential_share *s, double alpha);
 
+/* A share that is surely larger than this is worse. */
+double sequential_allowed(const struct sequential_share *s);
+
 /* Several shares of one candidate. */
 enum comparison_kind {
 	COMPARE_LATENCY, /* replies over a time */
 	COMPARE_ERRORS, /* requests refused, reset, unanswered or answered with an error */
-	COMPARE_ANSWERS, /* copies that stay unanswered, or (later) answered otherwise than by the primary */
+	COMPARE_ANSWERS, /* copies answered otherwise than the requests themselves */
 	COMPARE_KINDS
 };
 
@@ -73,14 +76,21 @@ void comparison_restart(struct comparison *c);
 void comparison_requests(struct comparison *c, double requests);
 void comparison_add(struct comparison *c, enum comparison_kind kind, double trials, double hits);
 
-/* Worse if any share is (alpha divided among them); not worse if each is not, after min_requests. `kind`, if not NULL,
- * gets the share that made it worse or keeps it unsure. */
+/* Worse if any share is (alpha divided among them); not worse if each is not, after min_requests. Answers need not agree
+ * where they are fewer than half of what is compared for errors: of traffic that is served there are no copies. `kind`, if
+ * not NULL, gets the share that made it worse or keeps it unsure. */
 enum sequential_verdict comparison_verdict(
 		const struct comparison *c, enum comparison_kind *kind_or_null);
 
 /* Did the one see a larger share of anything compared than the other, by more than the margin? No test: to tell two
- * that are both bad apart. False where either saw nothing. */
+ * that are both bad apart. False where either saw nothing. Answers were compared with the other's own, so that of them the
+ * verdict counts. */
 bool comparison_is_worse_than(const struct comparison *c, const struct comparison *other);
+
+#define COMPARISON_TEXT_SIZE 96
+
+/* What made it worse: "answers differ: 40 % of 120, allowed 5 %"; "" if it is not. */
+void comparison_text(const struct comparison *c, char text[COMPARISON_TEXT_SIZE]);
 
 const char *comparison_kind_name(enum comparison_kind kind);
 const char *sequential_verdict_name(enum sequential_verdict verdict);

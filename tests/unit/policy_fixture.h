@@ -31,7 +31,11 @@ fixture_policy(void)
 			.deadline_ms = 60000,
 			.cooldown_ms = 60000,
 			.max_in_migration = POLICY_SHARE_ONE / 2,
-			.verify = {2, 0.05, 0.95, 20},
+			.verify = {.latency_ratio = 2,
+					.errors = 0.05,
+					.answers = 0.05,
+					.confidence = 0.95,
+					.min_requests = 20},
 			.impact = 1};
 }
 

@@ -166,8 +166,8 @@ write_policy(FILE *out)
 			PICK("30s", "60s", "300s", "5m"), 50 + below(50));
 	fprintf(out, "      steps: %s\n      enter_n: %u\n      soak: %ums\n",
 			PICK("by_risk", "[100%]", "[0.5%, 7%, 100%]"), 1 + below(3), below(9999));
-	fprintf(out, "      verify: {latency_ratio: %u.%u, min_requests: %u}\n", 1 + below(9),
-			below(100), 1 + below(100));
+	fprintf(out, "      verify: {latency_ratio: %u.%u, answers: %u%%, min_requests: %u}\n",
+			1 + below(9), below(100), below(101), 1 + below(100));
 	if (chance(50))
 		fprintf(out, "      rules: [\"cpu > %u%%\", \"bytes < %u%s for 30s\"]\n",
 				below(100), below(1000), PICK("", "k", "M"));

@@ -552,6 +552,49 @@ requests_are_copied_and_the_shadows_answers_swallowed(void **state)
 	rig_stop(&rig);
 }
 
+/* Answers of the primary, then of its shadow, to one request. */
+static void
+both_answer(const struct mode *m, uint16_t sport, const uint8_t *primary, const uint8_t *other)
+{
+	struct seen s = begin(m, sport), copy, out;
+	struct frame_spec f;
+
+	assert_true(take(&copy));
+	f = answer_to(&s, A, 0, 0);
+	f.payload = primary;
+	send_in(IN, &f);
+	assert_true(take(&out));
+	f = answer_to(&copy, A, 0, 0);
+	f.payload = other;
+	send_in(IN, &f);
+	assert_false(take(&out));
+}
+
+static void
+a_primary_that_fails_is_no_measure_of_its_shadow(void **state)
+{
+	static const uint8_t right[48] = {0, 7, 0x80, 0}, wrong[48] = {0, 7, 0x80, 3},
+			     failed[48] = {0, 7, 0x80, 2};
+	const struct mode *m = *state;
+	struct leg_counters leg;
+	uint32_t shadow;
+
+	if (m->protocol == IPPROTO_TCP || is_dsr(m))
+		return;
+	start(m, "mirror: {fraction: 100%, shadows: 1}\n    replies: dns", "");
+	shadow = rig_endpoint(&rig, "web", "s")->eid;
+	both_answer(m, 4000, failed, right);
+	leg = rig_leg(&rig, shadow, LEG_SHADOW);
+	assert_int_equal(leg.answers_same + leg.answers_different, 0);
+	both_answer(m, 4000, right, failed);
+	both_answer(m, 4000, right, wrong);
+	both_answer(m, 4000, right, right);
+	leg = rig_leg(&rig, shadow, LEG_SHADOW);
+	assert_int_equal(leg.answers_same, 1);
+	assert_int_equal(leg.answers_different, 2);
+	rig_stop(&rig);
+}
+
 static void
 nobody_up_is_told(void **state)
 {
@@ -606,6 +649,7 @@ static const struct mode_test mode_tests[] = {
 		TEST(icmp_errors_cross_both_ways),
 		TEST(an_icmp_error_does_not_leave_with_ttl_zero),
 		TEST(requests_are_copied_and_the_shadows_answers_swallowed),
+		TEST(a_primary_that_fails_is_no_measure_of_its_shadow),
 		TEST(nobody_up_is_told),
 };
 

@@ -211,6 +211,95 @@ all_shares_and_enough_requests_make_it_not_worse(void **state)
 	assert_int_equal(comparison_verdict(&c, &kind), SEQUENTIAL_NOT_WORSE);
 }
 
+static void
+answers_init(struct comparison *c)
+{
+	comparison_init(c, 0.95, 20);
+	comparison_reference(c, COMPARE_ERRORS, 0.01, 0.05);
+	comparison_reference(c, COMPARE_ANSWERS, 0.025, 0.05);
+}
+
+/* An interval of requests that all succeed, and of answers to copies. */
+static void
+answers_add(struct comparison *c, double requests, double answers, double different)
+{
+	comparison_requests(c, requests);
+	comparison_add(c, COMPARE_ERRORS, requests, 0);
+	comparison_add(c, COMPARE_ANSWERS, answers, different);
+}
+
+static void
+answers_that_differ_make_the_candidate_worse_and_are_told(void **state)
+{
+	char text[COMPARISON_TEXT_SIZE];
+	enum comparison_kind kind;
+	struct comparison c;
+	int i;
+
+	answers_init(&c);
+	comparison_text(&c, text);
+	assert_string_equal(text, "");
+	for (i = 0; i < 3; i++)
+		answers_add(&c, 40, 40, 16);
+	assert_int_equal(comparison_verdict(&c, &kind), SEQUENTIAL_WORSE);
+	assert_int_equal(kind, COMPARE_ANSWERS);
+	comparison_text(&c, text);
+	assert_string_equal(text, "answers differ: 40 % of 120, allowed 5 %");
+}
+
+static void
+answers_must_agree_where_they_are_compared(void **state)
+{
+	enum comparison_kind kind;
+	struct comparison c;
+	int i;
+
+	answers_init(&c);
+	for (i = 0; i < 3; i++)
+		answers_add(&c, 50, 50, 3); /* neither clearly few nor clearly many */
+	for (i = 0; i < 3; i++)
+		answers_add(&c, 0, 0, 0);
+	assert_int_equal(comparison_verdict(&c, &kind), SEQUENTIAL_UNSURE);
+	assert_int_equal(kind, COMPARE_ANSWERS);
+	answers_init(&c);
+	for (i = 0; i < 3; i++)
+		answers_add(&c, 50, 50, 0);
+	assert_int_equal(comparison_verdict(&c, NULL), SEQUENTIAL_NOT_WORSE);
+}
+
+static void
+few_answers_accuse_and_hold_nothing_up(void **state)
+{
+	struct comparison c;
+	int i;
+
+	answers_init(&c);
+	answers_add(&c, 50, 5, 0);
+	for (i = 0; i < 3; i++)
+		answers_add(&c, 50, 0, 0);
+	assert_int_equal(comparison_verdict(&c, NULL), SEQUENTIAL_NOT_WORSE);
+	answers_add(&c, 0, 10, 10);
+	assert_int_equal(comparison_verdict(&c, NULL), SEQUENTIAL_WORSE);
+}
+
+/* The other's answers are what the candidate's were compared with. */
+static void
+whoever_answers_otherwise_is_worse_than_the_other(void **state)
+{
+	struct comparison c, sick;
+	int i;
+
+	answers_init(&c);
+	answers_init(&sick);
+	for (i = 0; i < 3; i++) {
+		answers_add(&c, 50, 50, 20);
+		comparison_add(&sick, COMPARE_ERRORS, 50, 25);
+	}
+	assert_true(comparison_is_worse_than(&c, &sick));
+	comparison_reference(&c, COMPARE_ANSWERS, NAN, NAN);
+	assert_false(comparison_is_worse_than(&c, &sick));
+}
+
 int
 main(void)
 {
@@ -225,6 +314,10 @@ main(void)
 			cmocka_unit_test(what_is_not_a_number_decides_nothing),
 			cmocka_unit_test(one_share_that_is_worse_makes_the_candidate_worse),
 			cmocka_unit_test(all_shares_and_enough_requests_make_it_not_worse),
+			cmocka_unit_test(answers_that_differ_make_the_candidate_worse_and_are_told),
+			cmocka_unit_test(answers_must_agree_where_they_are_compared),
+			cmocka_unit_test(few_answers_accuse_and_hold_nothing_up),
+			cmocka_unit_test(whoever_answers_otherwise_is_worse_than_the_other),
 	};
 
 	return cmocka_run_group_tests_name("sequential", tests, NULL, NULL);

@@ -25,6 +25,7 @@ struct world {
 	struct policy_config *policy;
 	uint64_t now_ms;
 	double primary_errors, shadow_errors, other_errors; /* shares */
+	double different; /* share of the copies that the shadow answers otherwise */
 	uint32_t most; /* the largest shift seen */
 };
 
@@ -57,6 +58,18 @@ world_create(enum policy_mode mode)
 	return world_of("web", (const char *[]){"web1", "web1s", "web2"}, mode);
 }
 
+/* Over UDP, with all requests copied. */
+static struct world *
+world_create_mirrored(void)
+{
+	struct world *w = world_of("dns", (const char *[]){"dns1", "dns1s", "dns2"}, POLICY_ACT);
+	struct config_mirror all = {.share = SHARE_ONE, .shadows = 1};
+
+	assert_int_equal(registry_set_mirror(w->f->g.registry, w->primary, &all, SETTING_RUNTIME),
+			0);
+	return w;
+}
+
 static void
 world_free(struct world *w)
 {
@@ -65,19 +78,38 @@ world_free(struct world *w)
 }
 
 static void
-serve(struct world *w, const struct endpoint *e, double requests, double errors)
+serve_on(struct world *w, const struct endpoint *e, enum leg leg, double requests, double errors)
 {
 	struct endpoint_counters *c = &w->f->endpoint[0][e->eid];
 	uint64_t n = (uint64_t)(requests + 0.5), failed = (uint64_t)(requests * errors + 0.5), i;
 
-	c->leg[LEG_SERVER].flows_new += n;
-	c->leg[LEG_SERVER].flows_closed += n;
-	c->leg[LEG_SERVER].requests += n;
-	c->leg[LEG_SERVER].replies += n - failed;
-	c->leg[LEG_SERVER].replies_timed += n - failed;
-	c->leg[LEG_SERVER].unanswered += failed;
+	c->leg[leg].flows_new += n;
+	c->leg[leg].flows_closed += n;
+	c->leg[leg].requests += n;
+	c->leg[leg].replies += n - failed;
+	c->leg[leg].replies_timed += n - failed;
+	c->leg[leg].unanswered += failed;
 	for (i = failed; i < n; i++)
-		c->histogram[LEG_SERVER][HISTOGRAM_REPLY].count[histogram_bucket(300)]++;
+		c->histogram[leg][HISTOGRAM_REPLY].count[histogram_bucket(300)]++;
+}
+
+static void
+serve(struct world *w, const struct endpoint *e, double requests, double errors)
+{
+	serve_on(w, e, LEG_SERVER, requests, errors);
+}
+
+/* The shadow's answers to copies of what the primary serves. */
+static void
+serve_copies(struct world *w, double requests)
+{
+	struct leg_counters *l = &w->f->endpoint[0][w->shadow->eid].leg[LEG_SHADOW];
+	uint64_t n = (uint64_t)(requests * (1 - w->primary_errors) + 0.5),
+		 different = (uint64_t)((double)n * w->different + 0.5);
+
+	serve_on(w, w->shadow, LEG_SHADOW, requests, w->shadow_errors);
+	l->answers_different += different;
+	l->answers_same += n - different;
 }
 
 /* A second: clients go where the shift sends them. */
@@ -90,6 +122,8 @@ second(struct world *w)
 	serve(w, w->primary, REQUESTS * (1 - shifted), w->primary_errors);
 	serve(w, w->shadow, REQUESTS * shifted, w->shadow_errors);
 	serve(w, w->other, REQUESTS * others, w->other_errors);
+	if (w->primary->mirror.share)
+		serve_copies(w, REQUESTS * (1 - shifted));
 	w->now_ms += 1000;
 	collector_tick_at(w->f->g.collector, w->now_ms);
 	measurements_tick(w->f->g.measurements);
@@ -114,8 +148,9 @@ becomes(struct world *w, uint32_t shift, int n)
 	return w->primary->shift == shift;
 }
 
+/* By that rung, with `seen` in its text. */
 static bool
-was_decided(const struct world *w, const char *rung)
+was_decided_because(const struct world *w, const char *rung, const char *seen)
 {
 	struct steering_query q = {.max = 1000};
 	json_t *decisions = steering_decisions(w->f->g.steering, &q), *d;
@@ -123,9 +158,16 @@ was_decided(const struct world *w, const char *rung)
 	size_t i;
 
 	json_array_foreach(decisions, i, d) found |=
-			!strcmp(json_string_value(json_object_get(d, "rung")), rung);
+			!strcmp(json_string_value(json_object_get(d, "rung")), rung) &&
+			strstr(json_string_value(json_object_get(d, "text")), seen);
 	json_decref(decisions);
 	return found;
+}
+
+static bool
+was_decided(const struct world *w, const char *rung)
+{
+	return was_decided_because(w, rung, "");
 }
 
 static void
@@ -185,6 +227,53 @@ a_shadow_that_is_worse_gets_the_canary_and_no_more(void **state)
 	assert_true(becomes(w, 0, 20));
 	assert_true(w->most <= SHARE_ONE / 4);
 	assert_true(was_decided(w, "shadow_worse"));
+	world_free(w);
+}
+
+static void
+a_shadow_that_answers_otherwise_gets_nothing(void **state)
+{
+	struct world *w = world_create_mirrored();
+
+	w->different = 0.4;
+	seconds(w, 60);
+	w->primary_errors = 0.5;
+	seconds(w, 60);
+	assert_int_equal(w->most, 0);
+	assert_true(was_decided_because(w, "shadow_worse", "answers differ: 40 % of "));
+	assert_true(was_decided_because(w, "shadow_worse", ", allowed 5 %"));
+	w->different = 0;
+	assert_true(becomes(w, SHARE_ONE, 60));
+	world_free(w);
+}
+
+/* Even to a primary that breaches its objective: late answers are better than wrong ones. */
+static void
+a_shadow_that_begins_to_answer_otherwise_loses_what_it_got(void **state)
+{
+	struct world *w = world_create_mirrored();
+
+	seconds(w, 60);
+	w->primary_errors = 0.5;
+	while (w->primary->shift < SHARE_ONE / 10)
+		second(w);
+	assert_true(w->primary->shift < SHARE_ONE);
+	w->different = 0.4;
+	assert_true(becomes(w, 0, 20));
+	assert_true(was_decided_because(w, "shadow_worse", "answers differ"));
+	world_free(w);
+}
+
+static void
+answers_that_may_differ_stand_in_nobodys_way(void **state)
+{
+	struct world *w = world_create_mirrored();
+
+	w->policy->verify.answers = 1;
+	w->different = 1;
+	seconds(w, 60);
+	w->primary_errors = 0.5;
+	assert_true(becomes(w, SHARE_ONE, 60));
 	world_free(w);
 }
 
@@ -635,6 +724,10 @@ main(void)
 			cmocka_unit_test(
 					traffic_moves_step_by_step_and_returns_when_the_primary_recovered),
 			cmocka_unit_test(a_shadow_that_is_worse_gets_the_canary_and_no_more),
+			cmocka_unit_test(a_shadow_that_answers_otherwise_gets_nothing),
+			cmocka_unit_test(
+					a_shadow_that_begins_to_answer_otherwise_loses_what_it_got),
+			cmocka_unit_test(answers_that_may_differ_stand_in_nobodys_way),
 			cmocka_unit_test(observing_touches_nothing_and_tells_once),
 			cmocka_unit_test(advising_waits_for_approval),
 			cmocka_unit_test(who_cannot_move_takes_nobodys_place),

@@ -12,8 +12,8 @@ RULES = ["cpu > 70% for 3s", "memory > 80% for 2s", "disk > 60% for 3s", "reply_
          "loss > 2% for 2s", "waiting > 10 for 2s"]
 APP_RULES = ["workers > 70% for 3s"]
 # What both that shift have in common. The servers answer a hundred requests a second: at the default margin of 5 % the
-# comparison would need eighty of the shadow at each step.
-POLICY = {"mode": "act", "soak": "2s", "steps": ["10%", "25%", "50%", "100%"], "verify": {"errors": "10%"}}
+# comparison would need eighty of the shadow at each step. Each server answers with its own name.
+POLICY = {"mode": "act", "soak": "2s", "steps": ["10%", "25%", "50%", "100%"], "verify": {"errors": "10%", "answers": "100%"}}
 SCRAPE = {"port": 9100, "interval": "1s"}
 APP_METRICS = [
     {"name": "workers", "metric": "app_workers_busy", "per": "app_workers_max", "limit": 1, "floor": 0.05},

@@ -2,6 +2,7 @@
 """Real servers with generated configurations. Each answers with its own name, so that a test sees who served it."""
 
 import shutil
+import signal
 import struct
 from pathlib import Path
 
@@ -51,14 +52,25 @@ http {{
     return process
 
 
+def write_zone(directory, number, serial=1):
+    long_text = " ".join(f'"{c * 200}"' for c in "abcdefghij")
+    directory.joinpath("lab.zone").write_text(
+        f"$ORIGIN {ZONE}.\n$TTL 60\n@ IN SOA ns admin {serial} 3600 600 86400 60\n@ IN NS ns\nns IN A {ID_NET}{number}\n"
+        f"big IN TXT {long_text}\n* IN A {ID_NET}{number}\n")
+
+
+def renumber(process, number, port=53):
+    """A running name server gives another address from now on, and misses no query."""
+    write_zone(process.host.lab.directory / f"nsd-{process.host.name}-{port}", number, serial=2)
+    process.popen.send_signal(signal.SIGHUP)  # to the first of its processes alone
+    wait_until(f"the zone on {process.host}", lambda: dns_ready(process.host, number, port), 10)
+
+
 def name_server(host, number, port=53):
     """An authoritative DNS server of the zone "lab": every name has the address 192.0.2.NUMBER; big.lab a long TXT."""
     directory = host.lab.directory / f"nsd-{host.name}-{port}"
     directory.mkdir(exist_ok=True)
-    long_text = " ".join(f'"{c * 200}"' for c in "abcdefghij")
-    directory.joinpath("lab.zone").write_text(
-        f"$ORIGIN {ZONE}.\n$TTL 60\n@ IN SOA ns admin 1 3600 600 86400 60\n@ IN NS ns\nns IN A {ID_NET}{number}\n"
-        f"big IN TXT {long_text}\n* IN A {ID_NET}{number}\n")
+    write_zone(directory, number)
     # An answer must come from the address that was asked: one socket for each, the service's of dsr included.
     listen = "\n".join(f"\tip-address: {a}" for a in [*host.addresses(), v4(SERVICE), v6(SERVICE)])
     directory.joinpath("nsd.conf").write_text(f"""
