@@ -88,6 +88,7 @@ struct config_mirror {
 	uint32_t shadows; /* copies go to the first so many shadows */
 	uint32_t pps; /* of all lcores; 0: no limit */
 	uint64_t bps; /* bits/s */
+	bool to_primary; /* after a shift: copies go to the old primary */
 };
 
 struct config_endpoint {

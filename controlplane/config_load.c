@@ -113,7 +113,7 @@ finish_endpoint(struct config_endpoint *e, const struct yaml *node)
 {
 	/* The service's mirror is for those of its endpoints that can be mirrored. */
 	if (e->shadow_count == 0 && !yaml_child(node, "mirror"))
-		e->mirror = (struct config_mirror){.shadows = 1};
+		e->mirror = (struct config_mirror){.shadows = 1, .to_primary = true};
 	if (set_text(&e->zone, "") < 0)
 		return -ENOMEM;
 	if (!config_read_inherited(node, "scrape", "timeout") &&

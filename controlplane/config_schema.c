@@ -105,6 +105,8 @@ static const struct key mirror_keys[] = {
 				.max = UINT32_MAX, .fallback = "0"},
 		{"bits_per_second", KEY_RATE, FIELD(struct config_mirror, bps),
 				.max = 1000000000000, .fallback = "0"},
+		{"to_primary", KEY_BOOL, FIELD(struct config_mirror, to_primary),
+				.fallback = "true"},
 };
 static const struct key_group mirror_group = {
 		"a mirror", sizeof(struct config_mirror), .flow = true, GROUP(mirror_keys)};

@@ -151,6 +151,32 @@ check_primary(struct evidence *ev, const struct evidence_sample *s)
 	compare(&ev->check, s);
 }
 
+/* Adds the copies that the primary gets after a shift: they tell how its clients would fare. The shadow's answers, which
+ * those clients got, are held against the primary's where nothing else speaks against it. */
+static void
+add_home(struct evidence *ev, const struct collector *c, const struct evidence_pair *pair,
+		struct evidence_sample *sum)
+{
+	const struct config_service *config = pair->primary->service->config;
+	uint64_t delta[HISTOGRAM_BUCKETS];
+	struct evidence_sample s;
+	struct leg_interval in;
+
+	leg_read_times(&ev->home, c, pair->primary->eid, LEG_SHADOW, delta);
+	if (!pair->copied_home)
+		return;
+	collector_interval(c, pair->primary->eid, LEG_SHADOW, &in);
+	s = sample_times(delta, ev->slow_us, config->objective.latency_us);
+	sample_counts(&s, &in.delta);
+	sum->timed += s.timed;
+	sum->slow += s.slow;
+	sum->slow_objective += s.slow_objective;
+	sum->tried += s.tried;
+	sum->failed += s.failed;
+	if (pair->primary_well && !pair->returning)
+		comparison_add(&ev->candidate, COMPARE_ANSWERS, s.compared, s.different);
+}
+
 static void
 tick_primary(struct evidence *ev, const struct collector *c, const struct evidence_pair *pair)
 {
@@ -164,6 +190,7 @@ tick_primary(struct evidence *ev, const struct collector *c, const struct eviden
 	s = sample_times(delta, ev->slow_us, config->objective.latency_us);
 	sample_counts(&s, &in.delta);
 	ev->requests = in.seconds > 0 ? (double)in.delta.requests / in.seconds : 0;
+	add_home(ev, c, pair, &s);
 	look_at_window(ev, &s);
 	check_primary(ev, &s);
 	if (pair->returning)

@@ -25,6 +25,7 @@ struct evidence_sample {
 
 struct evidence {
 	struct evidence_leg primary, shadow, copies;
+	struct evidence_leg home; /* copies that the primary gets after a shift */
 	/* Healthy past of the primary: sums that fade with EVIDENCE_PAST_S. */
 	double bucket[HISTOGRAM_BUCKETS], timed, tried, failed;
 	/* The primary's last seconds. */
@@ -43,6 +44,8 @@ struct evidence_pair {
 	bool carrying, returning; /* the shadow has traffic; the primary is the candidate */
 	double shadow_part; /* of what the shadow serves, that is the pair's */
 	bool healthy; /* the primary is: its past grows */
+	bool copied_home; /* registry_gets_copies() */
+	bool primary_well; /* by all that is known now: its answers are a measure */
 };
 
 /* Once a second, after collector_tick(). */

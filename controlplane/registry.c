@@ -32,6 +32,13 @@ registry_endpoint_is_up(const struct endpoint *e)
 	return e->resolved && (e->health == HEALTH_UP || unchecked);
 }
 
+bool
+registry_gets_copies(const struct endpoint *e)
+{
+	return e->shift == SHARE_ONE && e->mirror.share > 0 && e->config->mirror.to_primary &&
+			e->shadow_count > 0 && !e->drain;
+}
+
 static bool
 can_take(const struct endpoint *e)
 {

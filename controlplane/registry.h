@@ -98,6 +98,10 @@ bool registry_endpoint_is_up(const struct endpoint *e);
  * that is suspect at worst, else the first; or NULL. */
 struct endpoint *registry_standby_or_null(const struct endpoint *e);
 
+/* Does it get copies of the requests that a shadow serves for it? Where it is mirrored, once all its new flows are shifted:
+ * until then it shows by its own traffic how it does, and what it was relieved of must not come back as copies. */
+bool registry_gets_copies(const struct endpoint *e);
+
 /* Changes; each marks what must be rebuilt, and takes effect with the next publish_run(). `shift` must have a shadow
  * to go to (-ENOENT); a value beyond its range is -EINVAL. A setting that equals the file's is SETTING_FILE again,
  * whatever `source` says. When an endpoint stops being up its epoch changes, so that live flows move or end. */

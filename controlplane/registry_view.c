@@ -127,6 +127,8 @@ endpoint_flags(const struct registry *r, const struct endpoint *e)
 		flags |= ENDPOINT_DRAIN;
 	if (e->resolved)
 		flags |= ENDPOINT_RESOLVED;
+	if (registry_gets_copies(e))
+		flags |= ENDPOINT_COPIES_HOME;
 	if (resets_flows(r, e))
 		flags |= ENDPOINT_RESET_ESTABLISHED;
 	return flags;

@@ -104,14 +104,15 @@ risk_at(const struct steering *s, const struct endpoint *e, uint32_t horizon)
 }
 
 static double
-metric_value(const struct steering *s, const struct endpoint *e, const char *name)
+metric_value(const struct steering *s, const struct endpoint *e, enum measure_side side,
+		const char *name)
 {
 	size_t i, count;
 	const struct metric *m = measurements_metrics(s->g->measurements, e->service, &count);
 
 	for (i = 0; i < count; i++) {
 		if (!strcmp(m[i].name, name))
-			return measurements_values(s->g->measurements, e, MEASURE_SERVING)[i];
+			return measurements_values(s->g->measurements, e, side)[i];
 	}
 	return NAN;
 }
@@ -121,16 +122,17 @@ gather_rules(const struct steering *s, const struct endpoint *e,
 		const struct endpoint *shadow_or_null, struct policy_input *in)
 {
 	const struct policy_config *c = &e->service->config->policy;
+	enum measure_side side = registry_gets_copies(e) ? MEASURE_COPIES : MEASURE_SERVING;
 	size_t i;
 
 	for (i = 0; i < POLICY_RULES_MAX; i++) {
 		in->rule_value[i] = in->shadow_rule_value[i] = NAN;
 		if (i >= c->rule_count)
 			continue;
-		in->rule_value[i] = metric_value(s, e, c->rule[i].metric);
+		in->rule_value[i] = metric_value(s, e, side, c->rule[i].metric);
 		if (shadow_or_null)
-			in->shadow_rule_value[i] =
-					metric_value(s, shadow_or_null, c->rule[i].metric);
+			in->shadow_rule_value[i] = metric_value(
+					s, shadow_or_null, MEASURE_SERVING, c->rule[i].metric);
 	}
 }
 
@@ -252,15 +254,21 @@ gather(struct steering *s, struct endpoint *e, struct pair *p, uint64_t now_ms)
 	steering_rules_tick(&p->rules, s->g, e, &p->input);
 }
 
-/* Healthy enough that its numbers are what is usual. */
 static bool
-is_healthy(const struct pair *p, const struct endpoint *e)
+is_well(const struct pair *p, const struct endpoint *e)
 {
 	const struct policy_config *c = &e->service->config->policy;
 
-	return p->policy.state == POLICY_STATE_watch && registry_endpoint_is_up(e) && !e->suspect &&
-			!(p->input.risk >= c->leave) && !p->policy.in.breached &&
-			!p->policy.in.rule && e->shift == e->config->shift;
+	return registry_endpoint_is_up(e) && !e->suspect && !(p->input.risk >= c->leave) &&
+			!p->policy.in.breached && !p->policy.in.rule;
+}
+
+/* Well, and with all its traffic, so that its numbers are what is usual. */
+static bool
+is_healthy(const struct pair *p, const struct endpoint *e)
+{
+	return p->policy.state == POLICY_STATE_watch && is_well(p, e) &&
+			e->shift == e->config->shift;
 }
 
 static void
@@ -274,6 +282,8 @@ watch_packets(struct steering *s, const struct endpoint *e, struct pair *p, uint
 			.shadow_part = shadow ? part_of(shadow, e) : 0,
 			.returning = policy_compares_primary(&p->policy),
 			.healthy = is_healthy(p, e),
+			.copied_home = registry_gets_copies(e),
+			.primary_well = is_well(p, e),
 	};
 
 	if (p->has_shadow != (shadow != NULL) || (shadow && shadow->eid != p->shadow_eid)) {

@@ -199,6 +199,19 @@ flags_of(const struct candidate *c)
 	return flags;
 }
 
+/* A shift took it from its primary, which is to see it all the same. */
+static bool
+is_copied_home(const struct lcore *lc, const struct candidate *c)
+{
+	const struct view_endpoint *home;
+
+	if (c->steer.reason != STEER_SHIFT)
+		return false;
+	home = view_endpoint(lc->view, c->steer.primary);
+	return (home->flags & ENDPOINT_COPIES_HOME) &&
+			steer_mirror_draw(c->hash) < home->mirror_share;
+}
+
 static void
 flow_clear(struct lcore *lc, const struct candidate *c, uint32_t number)
 {
@@ -208,6 +221,9 @@ flow_clear(struct lcore *lc, const struct candidate *c, uint32_t number)
 	memset(&f->reverse, 0, sizeof(f->reverse));
 	flow_match_of(&lc->flows, &c->key, &f->forward.match);
 	f->forward.flags = flags_of(c);
+	if (is_copied_home(lc, c))
+		f->forward.flags |= FLOW_COPIED_HOME;
+	f->reverse.home = c->steer.primary;
 	f->forward.eid = f->reverse.eid = c->steer.eid;
 	f->forward.epoch = view_endpoint(lc->view, c->steer.eid)->epoch;
 	f->forward.mirror_draw = (uint16_t)steer_mirror_draw(c->hash);

@@ -63,6 +63,7 @@ enum flow_flag {
 	FLOW_ADOPTED = 1 << 7, /* taken over in mid-stream */
 	FLOW_REPLIES_HTTP = 1 << 8, /* look for failures in the replies: answer.h */
 	FLOW_REPLIES_DNS = 1 << 9,
+	FLOW_COPIED_HOME = 1 << 10, /* a shift took it from `home`, which gets copies */
 };
 
 #define FLOW_REPLIES (FLOW_REPLIES_HTTP | FLOW_REPLIES_DNS)
@@ -89,7 +90,7 @@ struct flow_line {
 		};
 		struct { /* reverse */
 			uint32_t shadow[VIEW_SHADOWS_MAX]; /* eids that got copies, or ENDPOINT_NONE */
-			uint32_t pad2;
+			uint32_t home; /* eid; with FLOW_COPIED_HOME */
 		};
 	};
 };

@@ -249,7 +249,8 @@ forward_from_client(struct lcore *lc, struct burst *b, unsigned i, uint32_t numb
 	track_client(lc, b, i, f);
 	rewrite(lc, b, i, flow_ref(number, FLOW_FORWARD));
 	rewrite_mac(frame_of(m), ep->l2.dst, ep->l2.src);
-	if (unlikely(ep->mirror_share > f->forward.mirror_draw))
+	if (unlikely(ep->mirror_share > f->forward.mirror_draw ||
+			    (f->forward.flags & FLOW_COPIED_HOME)))
 		mirror(lc, m, packet_of(b, i), number);
 	send_on(lc, b, i, ep->l2.port, ep->mtu);
 }

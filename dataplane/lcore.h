@@ -149,7 +149,7 @@ void flow_reset(struct lcore *lc, uint32_t flow);
 /* Resets the endpoint of a half-open flow that is about to end, if it ever answered. */
 void flow_abandon(struct lcore *lc, uint32_t flow);
 
-/* mirror.c: copies of a request, already rewritten for its endpoint, to the endpoint's shadows. */
+/* mirror.c: copies of a request, already rewritten for its endpoint, to the endpoint's shadows and the old primary. */
 void mirror(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t flow);
 /* The flow ends, and with it its shadows' side. */
 void mirror_end(struct lcore *lc, uint32_t flow);

@@ -3,10 +3,18 @@
  * Copies of requests to shadows. By flow (its draw against the share), never by packet, so that a shadow sees whole
  * conversations. A copy always leaves from a local address and port, whatever the service's forwarding mode, so that
  * its answer comes back here and ends here. All legs of a flow use the same local port: the remote tells them apart.
+ *
+ *   primary serves   copies to shadow 0, 1, 2 of the primary
+ *   shadow serves    copies home, to the primary that a shift took the flow from: in the last place of the three; and in
+ *                    the others to the shadow's own shadows, if it has any
+ *
+ * Whether a flow may be copied home is settled when it begins (admit.c); the view in force says whether it still is.
  */
 #include "answer.h"
 #include "lcore.h"
 #include "rewrite.h"
+
+#define HOME (VIEW_SHADOWS_MAX - 1)
 
 static bool
 can_take(const struct view_endpoint *shadow)
@@ -81,13 +89,39 @@ mirror_end(struct lcore *lc, uint32_t number)
 	}
 }
 
+static bool
+is_home(const struct flow *f, unsigned n)
+{
+	return n == HOME && (f->forward.flags & FLOW_COPIED_HOME);
+}
+
+/* Whose mirror settings hold for the n-th place. */
+static const struct view_endpoint *
+mirrored_of(const struct lcore *lc, const struct flow *f, unsigned n)
+{
+	return view_endpoint(lc->view, is_home(f, n) ? f->reverse.home : f->forward.eid);
+}
+
+/* Who gets copies in the n-th place now; ENDPOINT_NONE: nobody. */
+static uint32_t
+copy_to(const struct lcore *lc, const struct flow *f, unsigned n)
+{
+	const struct view_endpoint *ep = mirrored_of(lc, f, n);
+
+	if (ep->mirror_share <= f->forward.mirror_draw)
+		return ENDPOINT_NONE;
+	if (is_home(f, n))
+		return ep->flags & ENDPOINT_COPIES_HOME ? ep->eid : ENDPOINT_NONE;
+	return n < ep->mirror_count ? ep->shadow[n] : ENDPOINT_NONE;
+}
+
 /* Was a copy made? */
 static bool
 copy_send(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t number, unsigned n)
 {
 	struct flow *f = &lc->flows.flow[number];
-	const struct view_endpoint *ep = view_endpoint(lc->view, f->forward.eid);
-	const struct view_endpoint *shadow = view_endpoint(lc->view, ep->shadow[n]);
+	const struct view_endpoint *ep = mirrored_of(lc, f, n);
+	const struct view_endpoint *shadow = view_endpoint(lc->view, copy_to(lc, f, n));
 	struct rte_mbuf *copy;
 
 	counter_add(&lc->counters->mirror_wanted, 1);
@@ -119,14 +153,13 @@ void
 mirror(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, uint32_t number)
 {
 	struct flow *f = &lc->flows.flow[number];
-	const struct view_endpoint *ep = view_endpoint(lc->view, f->forward.eid);
-	unsigned i;
+	unsigned n;
 
 	if (p->protocol != IPPROTO_UDP)
 		return;
-	for (i = 0; i < ep->mirror_count; i++) {
-		if (!copy_send(lc, m, p, number, i))
-			track_copy_missed(&f->track, i);
+	for (n = 0; n < VIEW_SHADOWS_MAX; n++) {
+		if (copy_to(lc, f, n) != ENDPOINT_NONE && !copy_send(lc, m, p, number, n))
+			track_copy_missed(&f->track, n);
 	}
 }
 
@@ -156,19 +189,18 @@ mirror_is_open(const struct flow *f)
 void
 mirror_answered(struct lcore *lc, struct rte_mbuf *m, const struct packet *p, struct flow *f)
 {
-	const struct view_endpoint *ep = view_endpoint(lc->view, f->forward.eid);
-	unsigned now = ep->mirror_share > f->forward.mirror_draw ? ep->mirror_count : 0;
-	bool failed = now && answer_is_failure(frame_of(m), m->data_len, p, f->forward.flags);
-	uint16_t digest = now ? answer_digest(frame_of(m), m->data_len, p) : 0;
+	bool failed = answer_is_failure(frame_of(m), m->data_len, p, f->forward.flags);
+	uint16_t digest = answer_digest(frame_of(m), m->data_len, p);
 	unsigned n;
 
 	for (n = 0; n < VIEW_SHADOWS_MAX; n++) {
 		uint32_t eid = f->reverse.shadow[n];
+		bool now = copy_to(lc, f, n) != ENDPOINT_NONE;
 
-		/* A shadow need not fail as the primary does. */
-		if (n >= now || failed)
+		/* Who gets copies need not fail as the one does who serves. */
+		if (!now || failed)
 			track_copy_missed(&f->track, n);
-		if (n < now && eid != ENDPOINT_NONE)
+		if (now && eid != ENDPOINT_NONE)
 			track_answer(&f->track, n, digest, &lc->endpoint[eid]);
 	}
 }

@@ -40,6 +40,8 @@ enum endpoint_flag {
 	ENDPOINT_RESET_ESTABLISHED = 1
 			<< 4, /* TCP flows of an older epoch are reset, not left alone */
 	ENDPOINT_SUSPECT = 1 << 5, /* takes no new flows that anybody who is not suspect can take */
+	ENDPOINT_COPIES_HOME =
+			1 << 6, /* gets copies of its flows that the shift placed on a shadow */
 };
 
 /* Where frames for a next hop go. The first 12 bytes are the frame's. */
@@ -60,7 +62,8 @@ struct view_endpoint {
 	uint16_t mtu; /* largest IP packet that its port takes */
 	uint32_t eid;
 	uint32_t sid;
-	uint32_t mirror_share; /* of flows (by hash) whose requests are copied, of SHARE_ONE */
+	uint32_t mirror_share; /* of flows (by hash) whose requests are copied, of SHARE_ONE: to
+				* shadows, or home */
 	uint32_t mirror_pps; /* budget of each lcore, copies/s and bytes/s; 0: no limit */
 	uint32_t pad2;
 	uint64_t mirror_bytes_ps;

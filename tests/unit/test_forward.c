@@ -552,6 +552,98 @@ requests_are_copied_and_the_shadows_answers_swallowed(void **state)
 	rig_stop(&rig);
 }
 
+static void
+shift_to(uint32_t share)
+{
+	assert_int_equal(registry_set_shift(rig.registry, rig_endpoint(&rig, "web", "a"), share,
+					 SETTING_RUNTIME),
+			0);
+	rig_publish(&rig);
+}
+
+static void
+a_flow_that_a_shift_took_is_copied_home(void **state)
+{
+	const struct mode *m = *state;
+	struct leg_counters leg;
+	struct seen s, copy, out;
+	struct frame_spec f;
+	uint32_t primary;
+
+	if (m->protocol == IPPROTO_TCP)
+		return;
+	start(m, "mirror: {fraction: 100%, shadows: 1}", "");
+	primary = rig_endpoint(&rig, "web", "a")->eid;
+	shift_to(SHARE_ONE);
+	s = begin(m, 4000);
+	assert_true(went_to(&s, "s"));
+	assert_true(take(&copy));
+	assert_true(went_to(&copy, "a"));
+	assert_string_equal(copy.src, local(m->v6));
+	assert_string_equal(copy.dst, m->v6 ? "fd00::11" : "10.0.0.11");
+	assert_int_equal(copy.dport, is_dsr(m) ? 80 : 8080);
+	assert_true(frame_sums_right(copy.frame));
+	if (!is_dsr(m)) {
+		f = answer_to(&s, A, 0, 0);
+		send_in(IN, &f);
+		assert_true(take(&out));
+		assert_int_equal(out.device, OUT);
+	}
+	f = answer_to(&copy, A, 0, 0);
+	send_in(IN, &f);
+	assert_false(take(&out));
+	assert_int_equal(rig_end(&rig, END_shadow_reply), 1);
+	leg = rig_leg(&rig, primary, LEG_SHADOW);
+	assert_int_equal(leg.packets_to, 1);
+	assert_int_equal(leg.replies, 1);
+	assert_int_equal(leg.answers_same, is_dsr(m) ? 0 : 1);
+	assert_int_equal(rig_leg(&rig, primary, LEG_SERVER).packets_to, 0);
+
+	/* Some of its clients come back: no copies any more, of this flow and of others. */
+	shift_to(SHARE_ONE / 2);
+	f = from_client(m, 4000, A, 0, 0);
+	send_in(OUT, &f);
+	assert_true(take(&out));
+	assert_true(went_to(&out, "s"));
+	assert_false(take(&out));
+	assert_int_equal(rig_leg(&rig, primary, LEG_SHADOW).packets_to, 1);
+	rig_stop(&rig);
+}
+
+static void
+nothing_is_copied_home_against_the_configuration(void **state)
+{
+	const struct mode *m = *state;
+	struct seen s, copy;
+
+	if (m->protocol == IPPROTO_TCP)
+		return;
+	start(m, "mirror: {fraction: 100%, to_primary: false}", "");
+	shift_to(SHARE_ONE);
+	s = begin(m, 4000);
+	assert_true(went_to(&s, "s"));
+	assert_false(take(&copy));
+	rig_stop(&rig);
+}
+
+static void
+a_primary_that_is_down_gets_no_copies(void **state)
+{
+	const struct mode *m = *state;
+	struct seen s, copy;
+
+	if (m->protocol == IPPROTO_TCP)
+		return;
+	start(m, "mirror: {fraction: 100%}", "");
+	shift_to(SHARE_ONE);
+	rig_health(&rig, "web", "a", false);
+	s = begin(m, 4000);
+	assert_true(went_to(&s, "s"));
+	assert_false(take(&copy));
+	assert_int_equal(rig_counters(&rig).mirror_shadow_down, 1);
+	rig_stop(&rig);
+}
+
 /* Answers of the primary, then of its shadow, to one request. */
 static void
 both_answer(const struct mode *m, uint16_t sport, const uint8_t *primary, const uint8_t *other)
@@ -650,6 +742,9 @@ static const struct mode_test mode_tests[] = {
 		TEST(an_icmp_error_does_not_leave_with_ttl_zero),
 		TEST(requests_are_copied_and_the_shadows_answers_swallowed),
 		TEST(a_primary_that_fails_is_no_measure_of_its_shadow),
+		TEST(a_flow_that_a_shift_took_is_copied_home),
+		TEST(nothing_is_copied_home_against_the_configuration),
+		TEST(a_primary_that_is_down_gets_no_copies),
 		TEST(nobody_up_is_told),
 };
 

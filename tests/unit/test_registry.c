@@ -209,6 +209,31 @@ runtime_settings_survive_unless_the_file_changes_them(void **state)
 }
 
 static void
+a_mirrored_primary_gets_copies_once_all_is_shifted(void **state)
+{
+	struct registry *r = registry_of(two_services());
+	struct endpoint *e = registry_endpoint_by_name(r, "web", "a");
+	struct config_mirror mirror = {.share = 5, .shadows = 1}, none = {.shadows = 1};
+	struct config_endpoint *file = (struct config_endpoint *)(uintptr_t)e->config;
+
+	file->mirror.to_primary = true;
+	assert_int_equal(registry_set_mirror(r, e, &mirror, SETTING_RUNTIME), 0);
+	assert_int_equal(registry_set_shift(r, e, SHARE_ONE - 1, SETTING_RUNTIME), 0);
+	assert_false(registry_gets_copies(e));
+	assert_int_equal(registry_set_shift(r, e, SHARE_ONE, SETTING_RUNTIME), 0);
+	assert_true(registry_gets_copies(e));
+	registry_set_drain(r, e, true, SETTING_RUNTIME);
+	assert_false(registry_gets_copies(e));
+	registry_set_drain(r, e, false, SETTING_RUNTIME);
+	file->mirror.to_primary = false;
+	assert_false(registry_gets_copies(e));
+	file->mirror.to_primary = true;
+	assert_int_equal(registry_set_mirror(r, e, &none, SETTING_RUNTIME), 0);
+	assert_false(registry_gets_copies(e));
+	finish(r, NULL);
+}
+
+static void
 settings_out_of_range_are_refused(void **state)
 {
 	struct registry *r = registry_of(two_services());
@@ -556,6 +581,7 @@ main(void)
 			cmocka_unit_test(another_address_is_another_server),
 			cmocka_unit_test(too_few_ids_refuse_a_reload_and_change_nothing),
 			cmocka_unit_test(runtime_settings_survive_unless_the_file_changes_them),
+			cmocka_unit_test(a_mirrored_primary_gets_copies_once_all_is_shifted),
 			cmocka_unit_test(settings_out_of_range_are_refused),
 			cmocka_unit_test(a_suspect_is_marked_and_keeps_its_flows),
 			cmocka_unit_test(suspects_serve_when_there_is_nobody_else),

@@ -112,6 +112,19 @@ serve_copies(struct world *w, double requests)
 	l->answers_same += n - different;
 }
 
+/* The old primary's answers to copies of what the shadow serves. */
+static void
+serve_home(struct world *w, double requests)
+{
+	struct leg_counters *l = &w->f->endpoint[0][w->primary->eid].leg[LEG_SHADOW];
+	uint64_t n = (uint64_t)(requests * (1 - w->primary_errors) + 0.5),
+		 different = (uint64_t)((double)n * w->different + 0.5);
+
+	serve_on(w, w->primary, LEG_SHADOW, requests, w->primary_errors);
+	l->answers_different += different;
+	l->answers_same += n - different;
+}
+
 /* A second: clients go where the shift sends them. */
 static void
 second(struct world *w)
@@ -124,6 +137,8 @@ second(struct world *w)
 	serve(w, w->other, REQUESTS * others, w->other_errors);
 	if (w->primary->mirror.share)
 		serve_copies(w, REQUESTS * (1 - shifted));
+	if (registry_gets_copies(w->primary))
+		serve_home(w, REQUESTS);
 	w->now_ms += 1000;
 	collector_tick_at(w->f->g.collector, w->now_ms);
 	measurements_tick(w->f->g.measurements);
@@ -260,6 +275,62 @@ a_shadow_that_begins_to_answer_otherwise_loses_what_it_got(void **state)
 	assert_true(w->primary->shift < SHARE_ONE);
 	w->different = 0.4;
 	assert_true(becomes(w, 0, 20));
+	assert_true(was_decided_because(w, "shadow_worse", "answers differ"));
+	world_free(w);
+}
+
+/* Seen by the copies alone: it serves nobody. */
+static void
+traffic_returns_to_a_primary_whose_copies_do_well(void **state)
+{
+	struct world *w = world_create_mirrored();
+	int i;
+
+	seconds(w, 60);
+	w->primary_errors = 0.5;
+	assert_true(becomes(w, SHARE_ONE, 60));
+	for (i = 0; i < 120; i++) {
+		second(w);
+		assert_int_equal(w->primary->shift, SHARE_ONE);
+	}
+	w->primary_errors = 0;
+	assert_true(becomes(w, 0, 120));
+	assert_true(was_decided(w, "recovered") && !was_decided(w, "relapse"));
+	world_free(w);
+}
+
+static void
+without_copies_it_is_tried_with_traffic(void **state)
+{
+	struct world *w = world_create_mirrored();
+	struct config_mirror *m = (struct config_mirror *)(uintptr_t)&w->primary->config->mirror;
+
+	m->to_primary = false;
+	seconds(w, 60);
+	w->primary_errors = 0.5;
+	assert_true(becomes(w, SHARE_ONE, 60));
+	assert_false(registry_gets_copies(w->primary));
+	seconds(w, 120);
+	assert_true(was_decided(w, "recovered"));
+	world_free(w);
+}
+
+static void
+a_shadow_that_answers_otherwise_after_the_shift_loses_all(void **state)
+{
+	struct world *w = world_create_mirrored();
+
+	w->policy->dwell_ms = 600000;
+	seconds(w, 60);
+	w->primary_errors = 0.5;
+	assert_true(becomes(w, SHARE_ONE, 60));
+	seconds(w, 10);
+	/* Who of the two is wrong while the primary fails? */
+	w->different = 0.4;
+	seconds(w, 30);
+	assert_int_equal(w->primary->shift, SHARE_ONE);
+	w->primary_errors = 0;
+	assert_true(becomes(w, 0, 60));
 	assert_true(was_decided_because(w, "shadow_worse", "answers differ"));
 	world_free(w);
 }
@@ -728,6 +799,9 @@ main(void)
 			cmocka_unit_test(
 					a_shadow_that_begins_to_answer_otherwise_loses_what_it_got),
 			cmocka_unit_test(answers_that_may_differ_stand_in_nobodys_way),
+			cmocka_unit_test(traffic_returns_to_a_primary_whose_copies_do_well),
+			cmocka_unit_test(without_copies_it_is_tried_with_traffic),
+			cmocka_unit_test(a_shadow_that_answers_otherwise_after_the_shift_loses_all),
 			cmocka_unit_test(observing_touches_nothing_and_tells_once),
 			cmocka_unit_test(advising_waits_for_approval),
 			cmocka_unit_test(who_cannot_move_takes_nobodys_place),
