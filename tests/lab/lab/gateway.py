@@ -176,8 +176,8 @@ class Gateway:
         return self.host.run(self.program("understudyctl"), "--socket", self.api.path, *arguments, check=check)
 
     def shift(self, service, endpoint, percent):
-        self.api.post("/v1/shift", {"service": service, "endpoint": endpoint, "share": percent / 100})
-        self.wait_seen()
+        answer = self.api.post("/v1/shift", {"service": service, "endpoint": endpoint, "share": percent / 100})
+        self.wait_seen(answer["generation"])
 
     def mirror(self, service, endpoint, percent, **more):
         self.api.post("/v1/mirror", {"service": service, "endpoint": endpoint, "share": percent / 100, **more})
@@ -194,9 +194,9 @@ class Gateway:
         self.write()
         return self.api.post("/v1/reload")
 
-    def wait_seen(self, seconds=5.0):
-        """Until all lcores use the newest view."""
-        generation = self.status()["generation"]
+    def wait_seen(self, generation=None, seconds=5.0):
+        """Until all lcores use this view, or the newest one. (With many endpoints, to ask for its number takes a while.)"""
+        generation = generation or self.status()["generation"]
         deadline = time.monotonic() + seconds
         while min(c["generation"] for c in self.api.get("/v1/lcores")["lcores"]) < generation:
             if time.monotonic() > deadline:
