@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "history_graph.h"
+#include "history_names.h"
 #include "table.h"
 #include "units.h"
 
@@ -276,6 +277,42 @@ print_list(const json_t *reply)
 }
 
 static enum client_result
+refuse(const struct request *rq, const char *text)
+{
+	json_t *error;
+
+	if (!rq->json) {
+		fprintf(stderr, "understudyctl: %s\n", text);
+		return CLIENT_REFUSED;
+	}
+	error = json_pack("{s:{s:s s:n s:n s:n}}", "error", "message", text, "field", "value",
+			"hint");
+	command_print_json(error);
+	json_decref(error);
+	return CLIENT_REFUSED;
+}
+
+/* The daemon takes a name that it does not know for a list that is empty. */
+static enum client_result
+check_names(const struct request *rq, const struct asked *a)
+{
+	const char *const name[HISTORY_NAMES] = {a->service, a->endpoint, a->metric};
+	enum client_result rc;
+	json_t *reply;
+	char *wrong;
+
+	rc = client_get(rq->client, "/v1/history", &reply);
+	if (rc != CLIENT_OK)
+		return command_failed(rq, rc);
+	wrong = history_names_unknown_or_null(json_object_get(reply, "series"), name);
+	if (wrong)
+		rc = refuse(rq, wrong);
+	free(wrong);
+	json_decref(reply);
+	return rc;
+}
+
+static enum client_result
 fetch(struct request *rq, const struct asked *a, bool points)
 {
 	char *path = points ? points_path(a) : add_names(strdup("/v1/history"), a);
@@ -307,6 +344,8 @@ show_history(struct request *rq)
 	points = *a.metric || rq->since || rq->until || rq->step || rq->csv || rq->plot;
 	if (rc == CLIENT_OK && points)
 		rc = take_times(rq, &a);
+	if (rc == CLIENT_OK && rq->arg_count)
+		rc = check_names(rq, &a);
 	if (rc == CLIENT_OK)
 		rc = fetch(rq, &a, points);
 	free(a.owned);
