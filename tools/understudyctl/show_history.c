@@ -341,6 +341,8 @@ show_history(struct request *rq)
 
 	if (!take_names(rq, &a))
 		rc = command_misused("write SERVICE ENDPOINT METRIC or SERVICE/ENDPOINT METRIC");
+	if (rc == CLIENT_OK && rq->csv && rq->plot)
+		rc = command_misused("--csv and --plot: give one of them");
 	points = *a.metric || rq->since || rq->until || rq->step || rq->csv || rq->plot;
 	if (rc == CLIENT_OK && points)
 		rc = take_times(rq, &a);
