@@ -34,6 +34,16 @@ def check(condition, text):
     print(f"ok: {text}")
 
 
+def check_horizons(run, told):
+    for bad, remark in (("10,10", "10 is given twice"), ("10,10.0000001", "10 is given twice"),
+                        ("10,,20", "an item is empty"), ("10,", "an item is empty"), ("", "an item is empty")):
+        done = run("--horizon", bad)
+        check(done.returncode == 2 and remark in done.stderr, f"horizons {bad or 'of nothing'} are refused")
+    run("--horizon", "30,10", "--output", told)
+    with open(told, encoding="utf-8") as handle:
+        check(handle.readline().strip() == "unit,time,p_10,p_30,median,low,high", "horizons are sorted")
+
+
 def main():
     with tempfile.TemporaryDirectory() as top:
         train, test, told = (os.path.join(top, name) for name in ("train", "test", "told.csv"))
@@ -60,6 +70,10 @@ def main():
         write(test, running[0] + running[1][-30:])
         check("1 of 2 units begin later than all in training" in run("--output", told).stdout,
               "a unit whose first rows are missing gets a remark")
+        write(test, sum(running, []))
+        check_horizons(run, told)
+        check("the cap is long" in run("--cap", "1e18").stderr and "the cap is" not in run("--cap", "300").stderr,
+              "a cap of many lives gets a remark")
         with open("/dev/full", "wb") as full:
             code = subprocess.run([sys.argv[1], "backtest", "risk", "--train", train, "--test", test, "--unit",
                                    "machine", "--time", "cycle"], stdout=full, stderr=subprocess.DEVNULL,

@@ -12,9 +12,11 @@
 
 #define CAP 125.0 /* of C-MAPSS in the literature, where nothing is known of the fleet */
 #define HORIZONS_MAX 16
+#define NAME_SIZE 32 /* bytes, of a column */
 #define HORIZON_SHARES 0.08, 0.24, 0.48 /* of the cap, where none are given: 10, 30 and 60 of 125 */
 #define BEGIN_SHARE 0.08 /* of the cap: the shortest span that a level is seen over */
 #define CAP_SHORT 0.2 /* of the typical life: below it nearly every forecast is the cap */
+#define CAP_LONG 3.0 /* typical lives: hardly a unit gets so old */
 
 struct request {
 	const char *train, *test, *unit, *time, *output, *plot;
@@ -32,19 +34,50 @@ positive(struct argp_state *state, const char *option, const char *text)
 	return value;
 }
 
+static int
+by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Of the output, for people too: what prints alike is one horizon. */
+static void
+name_column(double horizon, char name[NAME_SIZE])
+{
+	snprintf(name, NAME_SIZE, "p_%g", horizon);
+}
+
+static void
+sort_horizons(struct argp_state *state, struct request *q)
+{
+	char name[NAME_SIZE], before[NAME_SIZE];
+	size_t i;
+
+	qsort(q->horizon, q->horizons, sizeof(q->horizon[0]), by_size);
+	for (i = 1; i < q->horizons; i++) {
+		name_column(q->horizon[i - 1], before);
+		name_column(q->horizon[i], name);
+		if (!strcmp(name, before))
+			argp_error(state, "--horizon: %g is given twice", q->horizon[i]);
+	}
+}
+
 static void
 parse_horizons(struct argp_state *state, struct request *q, char *list)
 {
-	char *item, *rest = NULL;
+	char *item;
 
 	q->horizons = 0;
-	for (item = strtok_r(list, ",", &rest); item; item = strtok_r(NULL, ",", &rest)) {
+	while ((item = strsep(&list, ","))) {
 		if (q->horizons == HORIZONS_MAX)
 			argp_error(state, "--horizon: at most %d", HORIZONS_MAX);
+		if (!item[strspn(item, " ")])
+			argp_error(state, "--horizon: an item is empty; write 10,30,60");
 		q->horizon[q->horizons++] = positive(state, "horizon", item);
 	}
-	if (!q->horizons)
-		argp_error(state, "--horizon: none given");
+	sort_horizons(state, q);
 }
 
 static void
@@ -207,11 +240,14 @@ write_row(const struct run *r, struct backtest_output *o, size_t i)
 static void
 write_rows(const struct run *r, struct backtest_output *o)
 {
+	char name[NAME_SIZE];
 	size_t i;
 
 	fputs("unit,time", o->file);
-	for (i = 0; i < r->request.horizons; i++)
-		fprintf(o->file, ",p_%g", r->request.horizon[i]);
+	for (i = 0; i < r->request.horizons; i++) {
+		name_column(r->request.horizon[i], name);
+		fprintf(o->file, ",%s", name);
+	}
 	fputs(",median,low,high\n", o->file);
 	for (i = 0; i < r->test.fleet.count; i++)
 		write_row(r, o, i);
@@ -259,6 +295,21 @@ print_conditions(const struct run *r, const struct life_quality *q)
 }
 
 static void
+print_cap(const struct run *r, double typical_life)
+{
+	if (r->request.cap < CAP_SHORT * typical_life)
+		fprintf(r->summary,
+				"the cap is short against the lives: most forecasts will say \"%g "
+				"or more\"; see --cap\n",
+				r->request.cap);
+	if (r->request.cap > CAP_LONG * typical_life)
+		fprintf(r->summary,
+				"the cap is long against the lives: it bounds nothing, and "
+				"horizons "
+				"that are shares of it say nothing; see --cap\n");
+}
+
+static void
 print_training(const struct run *r)
 {
 	struct life_quality q;
@@ -284,11 +335,7 @@ print_training(const struct run *r)
 				"cells without a value: %zu in training, %zu in test; the last "
 				"known value held\n",
 				r->train.gaps, r->test.gaps);
-	if (r->request.cap < CAP_SHORT * q.typical_life)
-		fprintf(r->summary,
-				"the cap is short against the lives: most forecasts will say \"%g "
-				"or more\"; see --cap\n",
-				r->request.cap);
+	print_cap(r, q.typical_life);
 }
 
 /* Units of the test whose first rows are missing, where time is an age: all of the training begin alike. */
