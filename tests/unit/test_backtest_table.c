@@ -229,6 +229,32 @@ times_are_read_in_every_usual_form(void **state)
 	}
 }
 
+static void
+a_first_line_of_values_is_said_to_be_no_header(void **state)
+{
+	static const struct {
+		const char *text;
+		bool values;
+	} cases[] = {
+			{"82,1,3.5\n82,2,3.6\n", true},
+			{"2014-04-01 00:00:00,19.7\n2014-04-01 00:05:00,19\n", true},
+			{"pump 1,1,20.5\npump 1,2,20.6\n", true},
+			{"machine,cycle,heat\n82,2,3.6\n", false},
+			{"machine,2019,heat\n82,2,3.6\n", false}, {"machine,,\n82,2,3.6\n", false},
+			{"82 1 3.5\n82 2 3.6\n", false}, /* needs none */
+	};
+	struct backtest_table *t;
+	size_t column, i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(read_text(cases[i].text, &t), 0);
+		assert_int_equal(backtest_table_find(t, "unit", &column, &error), -ENOENT);
+		if (!strstr(error.text, "the first line must name the columns") == cases[i].values)
+			fail_msg("%s%s", cases[i].text, error.text);
+		backtest_table_free(t);
+	}
+}
+
 int
 main(void)
 {
@@ -240,6 +266,7 @@ main(void)
 			cmocka_unit_test(twenty_six_columns_are_named_as_cmapss_names_them),
 			cmocka_unit_test(what_is_missing_is_nan_and_infinity_stays),
 			cmocka_unit_test(an_error_names_file_line_and_column),
+			cmocka_unit_test(a_first_line_of_values_is_said_to_be_no_header),
 			cmocka_unit_test(a_binary_file_is_refused),
 			cmocka_unit_test(a_file_that_is_not_there_is_an_error),
 			cmocka_unit_test(times_are_read_in_every_usual_form),

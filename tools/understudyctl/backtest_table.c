@@ -25,6 +25,7 @@ struct backtest_table {
 	uint32_t *line; /* by row, of its last line; the header's first */
 	size_t lines, lines_size;
 	size_t columns;
+	bool numbered; /* the file has no header: this one is ours */
 };
 
 struct reading {
@@ -144,6 +145,7 @@ take_named_header(struct reading *r, size_t columns)
 		take_cell(name, strlen(name), r);
 	}
 	take_row('\n', r);
+	r->t->numbered = true;
 }
 
 static void
@@ -314,6 +316,18 @@ backtest_table_line(const struct backtest_table *t, size_t row)
 	return t->line[row + 1];
 }
 
+/* Most of the names are numbers or times: the first line is a row. */
+static bool
+lacks_header(const struct backtest_table *t)
+{
+	size_t values = 0, i;
+	double ignored;
+
+	for (i = 0; i < t->columns && !t->numbered; i++)
+		values += backtest_seconds(backtest_table_name(t, i), &ignored);
+	return 2 * values > t->columns;
+}
+
 int
 backtest_table_find(const struct backtest_table *t, const char *name, size_t *column,
 		struct backtest_error *error)
@@ -326,7 +340,10 @@ backtest_table_find(const struct backtest_table *t, const char *name, size_t *co
 			return 0;
 		}
 	}
-	say(error, 0, "%s: no column \"%s\"; there are", t->path, name);
+	say(error, 0, "%s: no column \"%s\"; %s", t->path, name,
+			lacks_header(t) ? "the first line must name the columns, and seems to "
+					  "hold values:"
+					: "there are");
 	for (i = 0; i < t->columns; i++) {
 		used = strlen(error->text);
 		snprintf(error->text + used, sizeof(error->text) - used, "%s \"%s\"", i ? "," : "",

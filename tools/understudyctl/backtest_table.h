@@ -38,7 +38,8 @@ const char *backtest_table_name(const struct backtest_table *t, size_t column);
 const char *backtest_table_text(const struct backtest_table *t, size_t row, size_t column);
 uint32_t backtest_table_line(const struct backtest_table *t, size_t row); /* in the file, from 1 */
 
-/* By name, case counts. -ENOENT with the names there are in `error`. */
+/* By name, case counts. -ENOENT with the names there are in `error`, and that a header is missing if most of them are
+ * numbers or times. */
 int backtest_table_find(const struct backtest_table *t, const char *name, size_t *column,
 		struct backtest_error *error);
 
