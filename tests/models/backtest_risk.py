@@ -7,9 +7,11 @@ usage: backtest_risk.py UNDERSTUDYCTL
 import csv
 import os
 import random
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 
 LIVES = range(60, 180, 6)
 
@@ -44,6 +46,40 @@ def check_horizons(run, told):
         check(handle.readline().strip() == "unit,time,p_10,p_30,median,low,high", "horizons are sorted")
 
 
+def pixels(path):
+    """Rows of (red, green, blue) of a PNG as cairo writes it: 8 bits, three or four channels, not interlaced."""
+    with open(path, "rb") as handle:
+        png = handle.read()
+    width, height, _, kind = struct.unpack(">IIBB", png[16:26])
+    at, data, size = 8, b"", 4 if kind == 6 else 3
+    while at < len(png):
+        length, = struct.unpack(">I", png[at:at + 4])
+        data += png[at + 8:at + 8 + length] if png[at + 4:at + 8] == b"IDAT" else b""
+        at += length + 12
+    raw, above, rows = zlib.decompress(data), bytearray(width * size), []
+    for y in range(height):
+        begin = y * (width * size + 1)
+        line = bytearray(raw[begin + 1:begin + 1 + width * size])
+        for i, _ in enumerate(line):
+            left, up, corner = (line[i - size], above[i], above[i - size]) if i >= size else (0, above[i], 0)
+            guess = left + up - corner
+            nearest = min((left, up, corner), key=lambda near, guess=guess: abs(guess - near))
+            line[i] = line[i] + (0, left, up, (left + up) // 2, nearest)[raw[begin]] & 255
+        rows.append([tuple(line[i:i + 3]) for i in range(0, len(line), size)])
+        above = line
+    return rows
+
+
+def check_picture(run, picture):
+    done = run("--plot", picture)
+    check(done.returncode == 0, "a picture is drawn of units of one row")
+    rows = pixels(picture)
+    half = len(rows[0]) // 2
+    blue = [sum(b > r + 50 for row in rows[len(rows) // 2:] for r, _, b in row[part])
+            for part in (slice(0, half), slice(half, None))]
+    check(min(blue) > 20, "a unit of one row is a point on its way")
+
+
 def main():
     with tempfile.TemporaryDirectory() as top:
         train, test, told = (os.path.join(top, name) for name in ("train", "test", "told.csv"))
@@ -74,6 +110,9 @@ def main():
         check_horizons(run, told)
         check("the cap is long" in run("--cap", "1e18").stderr and "the cap is" not in run("--cap", "300").stderr,
               "a cap of many lives gets a remark")
+        write(test, running[0][:1] + running[1][:1])
+        check_picture(run, os.path.join(top, "told.png"))
+        write(test, sum(running, []))
         with open("/dev/full", "wb") as full:
             code = subprocess.run([sys.argv[1], "backtest", "risk", "--train", train, "--test", test, "--unit",
                                    "machine", "--time", "cycle"], stdout=full, stderr=subprocess.DEVNULL,

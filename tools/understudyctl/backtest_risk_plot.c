@@ -98,6 +98,31 @@ add_trials(struct plot *p, const struct life *life, double cap)
 	return rc;
 }
 
+/* Lows, highs and medians over a unit's rows, one after the other. A line of one row would not be seen. */
+static int
+add_told(struct plot *p, const struct life_unit *u, const double *v)
+{
+	struct plot_series band = {.kind = PLOT_BAND,
+			.colour = PLOT_BLUE,
+			.count = u->rows,
+			.x = u->time,
+			.low = v,
+			.high = v + u->rows};
+	struct plot_series line = {.kind = PLOT_LINE,
+			.colour = PLOT_BLUE,
+			.count = u->rows,
+			.x = u->time,
+			.y = v + 2 * u->rows};
+	int rc;
+
+	if (u->rows == 1) {
+		band.kind = PLOT_INTERVALS;
+		line.kind = PLOT_POINTS;
+	}
+	rc = plot_series_add(p, &band);
+	return rc ? rc : plot_series_add(p, &line);
+}
+
 /* What would have been told of a unit all its way. */
 static int
 add_course(struct plot *p, const struct backtest_risk *r, size_t index)
@@ -110,17 +135,6 @@ add_course(struct plot *p, const struct backtest_risk *r, size_t index)
 			.y_max = r->forecast[index].cap * 1.04};
 	struct life_forecast *f = malloc(u->rows * sizeof(*f));
 	double *v = malloc(3 * u->rows * sizeof(*v));
-	struct plot_series band = {.kind = PLOT_BAND,
-			.colour = PLOT_BLUE,
-			.count = u->rows,
-			.x = u->time,
-			.low = v,
-			.high = v + u->rows};
-	struct plot_series line = {.kind = PLOT_LINE,
-			.colour = PLOT_BLUE,
-			.count = u->rows,
-			.x = u->time,
-			.y = v + 2 * u->rows};
 	size_t i;
 	int rc = f && v ? life_follow(r->life, u, 0, f) : -ENOMEM;
 
@@ -133,9 +147,7 @@ add_course(struct plot *p, const struct backtest_risk *r, size_t index)
 	if (!rc)
 		rc = plot_panel_add(p, &panel);
 	if (!rc)
-		rc = plot_series_add(p, &band);
-	if (!rc)
-		rc = plot_series_add(p, &line);
+		rc = add_told(p, u, v);
 	free(f);
 	free(v);
 	return rc;
