@@ -29,6 +29,7 @@
 	100 /* neighbours that packets ask for: endpoints' have entries already, so more is a scan */
 #define DEFEND_MS 10000 /* RFC 5227, 2.4: DEFEND_INTERVAL */
 #define ETHER_LEN 14
+#define MAC_TEXT 18 /* bytes, "02:00:00:00:00:01" */
 
 #define COUNTER_LIST(X)                                                             \
 	X(answered) /* requests for our addresses */                                \
@@ -218,18 +219,38 @@ endpoints_set(struct neighbours *n, const struct neighbour *hop)
 	}
 }
 
-static void
-tell_journal(struct neighbours *n, enum journal_level level, const char *kind,
-		const struct neighbour *e)
+static const char *
+mac_text(const struct ether_mac *mac, char text[MAC_TEXT])
 {
-	const char *what = level == JOURNAL_WARNING ? "does not answer; last known at" : "is at";
-	char addr[IP_TEXT_SIZE];
-	const uint8_t *m = e->mac.b;
+	const uint8_t *m = mac->b;
 
-	journal_add(n->g->journal, level, kind, NULL, NULL,
-			"neighbour %s on port \"%s\" %s %02x:%02x:%02x:%02x:%02x:%02x",
-			ip_format(&e->addr, addr), config_of(n)->port[e->port].name, what, m[0],
-			m[1], m[2], m[3], m[4], m[5]);
+	snprintf(text, MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4],
+			m[5]);
+	return text;
+}
+
+static void
+tell_up(struct neighbours *n, enum journal_level level, const struct neighbour *e)
+{
+	char addr[IP_TEXT_SIZE], mac[MAC_TEXT];
+
+	journal_add(n->g->journal, level, "neighbour-up", NULL, NULL,
+			"neighbour %s on port \"%s\" is at %s", ip_format(&e->addr, addr),
+			config_of(n)->port[e->port].name, mac_text(&e->mac, mac));
+}
+
+static void
+tell_down(struct neighbours *n, const struct neighbour *e)
+{
+	static const struct ether_mac never;
+	bool known = memcmp(&e->mac, &never, sizeof(never)) != 0;
+	char addr[IP_TEXT_SIZE], mac[MAC_TEXT];
+
+	journal_add(n->g->journal, JOURNAL_WARNING, "neighbour-down", NULL, NULL,
+			"neighbour %s on port \"%s\" does not answer; %s%s",
+			ip_format(&e->addr, addr), config_of(n)->port[e->port].name,
+			known ? "last known at " : "it never has",
+			known ? mac_text(&e->mac, mac) : "");
 }
 
 static void
@@ -240,7 +261,7 @@ learn(struct neighbours *n, struct neighbour *e, const struct neighbour_evidence
 	if (neighbour_learn(e, evidence, loop_now_ms())) {
 		/* A thousand first answers after a start are none. */
 		if (e->pinned)
-			tell_journal(n, news ? JOURNAL_NOTICE : JOURNAL_DEBUG, "neighbour-up", e);
+			tell_up(n, news ? JOURNAL_NOTICE : JOURNAL_DEBUG, e);
 		endpoints_set(n, e);
 	}
 	if (neighbour_usable(e))
@@ -273,7 +294,7 @@ step(struct neighbours *n, struct neighbour *e, uint64_t now_ms)
 		n->count.failed++;
 		waiting_drop(n, e);
 		if (e->pinned)
-			tell_journal(n, JOURNAL_WARNING, "neighbour-down", e);
+			tell_down(n, e);
 		endpoints_set(n, e);
 		return false;
 	case NEIGHBOUR_FORGET:
@@ -344,8 +365,7 @@ conflict(struct neighbours *n, uint16_t port, const struct ip_addr *addr,
 		const struct ether_mac *mac)
 {
 	uint64_t now_ms = loop_now_ms();
-	char text[IP_TEXT_SIZE];
-	const uint8_t *m = mac->b;
+	char text[IP_TEXT_SIZE], who[MAC_TEXT];
 
 	if (memcmp(mac, &n->g->port[port].mac, sizeof(*mac)) == 0)
 		return; /* our own frame come back */
@@ -354,9 +374,8 @@ conflict(struct neighbours *n, uint16_t port, const struct ip_addr *addr,
 		return;
 	n->defended_ms = now_ms;
 	journal_add(n->g->journal, JOURNAL_WARNING, "address-conflict", NULL, NULL,
-			"%02x:%02x:%02x:%02x:%02x:%02x on port \"%s\" claims our address %s", m[0],
-			m[1], m[2], m[3], m[4], m[5], config_of(n)->port[port].name,
-			ip_format(addr, text));
+			"%s on port \"%s\" claims our address %s", mac_text(mac, who),
+			config_of(n)->port[port].name, ip_format(addr, text));
 	if (neighbour_own_answered(config_of(n), port, addr))
 		announce(n, port, addr);
 }
@@ -653,15 +672,13 @@ neighbours_send(struct neighbours *n, uint16_t port, const struct ip_addr *next_
 static json_t *
 row_json(const struct neighbours *n, const struct neighbour *e)
 {
-	char addr[IP_TEXT_SIZE], mac[18];
-	const uint8_t *m = e->mac.b;
+	char addr[IP_TEXT_SIZE], mac[MAC_TEXT];
 
-	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4],
-			m[5]);
 	return json_pack("{s:s s:o s:s s:s s:b s:I}", "address", ip_format(&e->addr, addr), "mac",
-			neighbour_usable(e) ? json_string(mac) : json_null(), "port",
-			config_of(n)->port[e->port].name, "state", neighbour_state_name(e->state),
-			"endpoint", e->pinned, "age_ms", (json_int_t)(loop_now_ms() - e->since_ms));
+			neighbour_usable(e) ? json_string(mac_text(&e->mac, mac)) : json_null(),
+			"port", config_of(n)->port[e->port].name, "state",
+			neighbour_state_name(e->state), "endpoint", e->pinned, "age_ms",
+			(json_int_t)(loop_now_ms() - e->since_ms));
 }
 
 json_t *

@@ -339,6 +339,41 @@ an_endpoint_in_question_is_asked_for(void **state)
 }
 
 static void
+stop(void *arg)
+{
+	loop_stop(gw.loop);
+}
+
+static bool
+is_told(const char *sentence)
+{
+	json_t *events = journal_since(gw.journal, 0, 100), *event;
+	bool found = false;
+	size_t i;
+
+	json_array_foreach(events, i, event) found |=
+			!strcmp(json_string_value(json_object_get(event, "text")), sentence);
+	json_decref(events);
+	return found;
+}
+
+static void
+who_never_answered_is_not_told_an_address(void **state)
+{
+	neighbours_sync(gw.neighbours);
+	host_asks("10.0.0.11", &them, "10.0.0.2");
+	neighbours_question(gw.neighbours, &endpoint[0]);
+	neighbours_sync(gw.neighbours);
+	journal_listen(gw.journal, stop, NULL);
+	while (journal_last(gw.journal) < 3) /* one up, and after three seconds two down */
+		assert_int_equal(loop_run(gw.loop), 0);
+	assert_true(is_told("neighbour 10.0.0.11 on port \"lan\" does not answer; "
+			    "last known at 02:00:00:00:00:11"));
+	assert_true(is_told("neighbour fd00::11 on port \"lan\" does not answer; "
+			    "it never has"));
+}
+
+static void
 a_reload_does_not_make_room_at_the_cost_of_a_known_endpoint(void **state)
 {
 	neighbours_free(gw.neighbours);
@@ -519,6 +554,7 @@ main(void)
 			TEST(the_table_stays_within_its_limit),
 			TEST(a_scan_does_not_become_a_flood_of_questions),
 			TEST(an_endpoint_in_question_is_asked_for),
+			TEST(who_never_answered_is_not_told_an_address),
 			TEST(a_reload_does_not_make_room_at_the_cost_of_a_known_endpoint),
 			TEST(pings_of_our_addresses_are_answered_up_to_a_rate),
 			TEST(malformed_frames_are_counted_and_others_are_left_to_the_caller),
