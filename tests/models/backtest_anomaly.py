@@ -57,6 +57,9 @@ def main():
         check(len(gaps) == 4000 and gaps[5]["value"] == "" and float(gaps[5]["score"]) == 0, "a gap has no verdict")
         with open(png, "rb") as handle:
             check(handle.read(8) == b"\x89PNG\r\n\x1a\n", "a picture is drawn")
+        done = run("--input", data, "--output", out, "--plot", f"{top}/page.jpg")
+        check(done.returncode == 2 and "does not end with .png" in done.stderr and not os.path.exists(f"{top}/page.jpg"),
+              "a picture of another kind is refused")
         again = os.path.join(top, "again")
         run("--input", data, "--output", again)
         check(all(open(f"{out}/{n}", "rb").read() == open(f"{again}/{n}", "rb").read()

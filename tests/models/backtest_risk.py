@@ -71,6 +71,8 @@ def pixels(path):
 
 
 def check_picture(run, picture):
+    done = run("--plot", picture + ".jpg")
+    check(done.returncode == 2 and "does not end with .png" in done.stderr, "a picture of another kind is refused")
     done = run("--plot", picture)
     check(done.returncode == 0, "a picture is drawn of units of one row")
     rows = pixels(picture)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backtest.h"
 
+#include <argp.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define NAME_MAX_LENGTH 64
 
@@ -42,6 +44,16 @@ backtest_tell_order(const char *path, const double *seconds, size_t rows)
 				"understudyctl: %s: %zu of %zu rows are not later than the row "
 				"before; they are taken in the order of the file\n",
 				path, late, rows);
+}
+
+char *
+backtest_picture(struct argp_state *state, char *path)
+{
+	const char *ending = strrchr(path, '.');
+
+	if (!ending || strcasecmp(ending, ".png") != 0)
+		argp_error(state, "--plot: \"%s\" does not end with .png", path);
+	return path;
 }
 
 int

@@ -382,7 +382,7 @@ parse_option(int key, char *arg, struct argp_state *state)
 		o->output = arg;
 		return 0;
 	case OPTION_PLOT:
-		o->plot = arg;
+		o->plot = backtest_picture(state, arg);
 		return 0;
 	case OPTION_VALUE:
 		o->value = arg;

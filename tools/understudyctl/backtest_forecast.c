@@ -170,7 +170,7 @@ parse(int key, char *arg, struct argp_state *state)
 		o->every = read_count(state, "--every", arg);
 		return 0;
 	case KEY_PLOT:
-		o->plot = arg;
+		o->plot = backtest_picture(state, arg);
 		return 0;
 	case KEY_STATEMENT:
 		read_statement(state, o, arg);

@@ -121,7 +121,7 @@ parse_option(int key, char *arg, struct argp_state *state)
 		q->output = arg;
 		return 0;
 	case 'p':
-		q->plot = arg;
+		q->plot = backtest_picture(state, arg);
 		return 0;
 	case 'C':
 		q->cap = positive(state, "cap", arg);
