@@ -36,6 +36,11 @@ def main():
         done = run("--plot", picture + ".jpg")
         check(done.returncode == 2 and "does not end with .png" in done.stderr and not os.path.exists(picture + ".jpg"),
               "a picture of another kind is refused")
+        done = run("--season", f"{DAY},100000")
+        check(done.returncode == 0 and done.stderr.count("longer than half of the series") == 1
+              and "100000 is" in done.stderr, "a season that cannot be learnt gets a remark")
+        check(run("--season", f"{DAY},{ROWS // 2}").stderr == "" and run("--season", f"{ROWS // 2 + 1}").stderr != "",
+              "one of half of the series gets none")
     return 0
 
 

@@ -2,6 +2,7 @@
 #include "backtest_forecast.h"
 
 #include <argp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -186,6 +187,21 @@ parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
+/* What did not come round twice is not told from a drift; rows that are missing count. */
+static void
+tell_seasons(const struct backtest_forecast_options *o, const struct backtest_series *s)
+{
+	size_t rows = (size_t)s->index[s->rows - 1] + 1;
+	uint32_t i;
+
+	for (i = 0; i < o->seasons; i++)
+		if (2 * (size_t)o->season[i] > rows)
+			fprintf(stderr,
+					"understudyctl: --season: %u is longer than half of the "
+					"series, %zu rows, and cannot be learnt\n",
+					o->season[i], rows);
+}
+
 static int
 run(const struct backtest_forecast_options *o, struct backtest_error *error)
 {
@@ -195,6 +211,8 @@ run(const struct backtest_forecast_options *o, struct backtest_error *error)
 
 	if (rc == 0 && series.has_time)
 		backtest_tell_order(o->test ? o->test : o->input, series.seconds, series.rows);
+	if (rc == 0)
+		tell_seasons(o, &series);
 	if (rc == 0)
 		rc = backtest_forecasts_run(o, &series, &forecasts, error);
 	if (rc == 0 && o->output)
