@@ -38,6 +38,11 @@ struct slot {
 	struct leg_state *leg[LEG_COUNT]; /* NULL: never used */
 };
 
+struct service_state {
+	uint64_t owner; /* hash of its name; 0: none yet */
+	bool answers;
+};
+
 struct lcore_state {
 	struct lcore_counters previous, delta;
 };
@@ -54,6 +59,7 @@ struct collector {
 	uint32_t lcores;
 	uint32_t slot_count;
 	struct slot *slot; /* by eid */
+	struct service_state *service; /* by sid */
 	struct lcore_state lcore[DATAPLANE_LCORES_MAX];
 	struct port_state port[DATAPLANE_PORTS_MAX];
 };
@@ -312,19 +318,57 @@ owner_look_up(struct collector *c, const struct endpoint *e)
 	slot->owner = owner;
 }
 
+static void
+service_look_up(struct collector *c, const struct service *s)
+{
+	struct service_state *state = &c->service[s->sid];
+	uint64_t owner = owner_of_service(s);
+
+	if (state->owner != owner)
+		*state = (struct service_state){.owner = owner};
+}
+
 /* Names are far apart in memory, and change with a reload alone. */
 static void
 owners_look_up(struct collector *c)
 {
 	const struct endpoint *e;
 	struct endpoint_walk walk;
+	size_t i;
 
 	if (c->reloads == registry_config_generation(c->g->registry))
 		return;
 	c->reloads = registry_config_generation(c->g->registry);
+	for (i = 0; i < registry_service_count(c->g->registry); i++)
+		service_look_up(c, registry_service_at(c->g->registry, i));
 	endpoint_walk_init(&walk, c->g->registry, NULL);
 	while ((e = endpoint_walk_next_or_null(&walk)))
 		owner_look_up(c, e);
+}
+
+static uint64_t
+failed_of(const struct leg_counters *d, bool answers)
+{
+	return d->connects_refused + d->connects_unanswered + d->replies_failed +
+			(answers ? d->unanswered : 0);
+}
+
+/* After the endpoint's legs. Of the service, not of the leg: a shadow that never answers where others do is no good
+ * one. */
+static void
+failures_take(struct collector *c, const struct endpoint *e, const struct slot *slot)
+{
+	bool *answers = &c->service[e->service->sid].answers;
+	struct leg_interval *in;
+	int leg;
+
+	for (leg = 0; leg < LEG_COUNT; leg++)
+		*answers |= slot->leg[leg] && slot->leg[leg]->interval.delta.replies > 0;
+	for (leg = 0; leg < LEG_COUNT; leg++) {
+		in = slot->leg[leg] ? &slot->leg[leg]->interval : NULL;
+		if (in)
+			in->failed = failed_of(&in->delta, *answers);
+	}
 }
 
 static void
@@ -350,6 +394,7 @@ endpoint_tick(struct collector *c, const struct endpoint *e)
 	}
 	if (shadow)
 		leg_tick(c, e->eid, LEG_SHADOW, slot);
+	failures_take(c, e, slot);
 }
 
 static void
@@ -422,8 +467,10 @@ collector_create(struct gateway *g)
 	c->lcores = dataplane_lcore_count(g->dataplane);
 	c->slot_count = registry_endpoint_limit(g->registry);
 	c->slot = calloc(c->slot_count ? c->slot_count : 1, sizeof(*c->slot));
-	if (!c->slot) {
-		free(c);
+	c->service = calloc(registry_config(g->registry)->limits.services + 1, sizeof(*c->service));
+	if (!c->slot || !c->service) {
+		c->slot_count = 0;
+		collector_free(c);
 		return NULL;
 	}
 	return c;
@@ -442,6 +489,7 @@ collector_free(struct collector *c)
 			free(c->slot[i].leg[leg]);
 	}
 	free(c->slot);
+	free(c->service);
 	free(c);
 }
 

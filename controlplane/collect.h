@@ -36,6 +36,9 @@ struct leg_interval {
 	bool used; /* anything was ever counted on the leg; else all below is 0 or NAN */
 	double seconds;
 	struct leg_counters delta;
+	/* Of `delta`, what the server failed: connects refused or unanswered, replies that say failure, and requests
+	 * unanswered if any endpoint of the service was ever seen to answer (docs/measurements.md). */
+	uint64_t failed;
 	uint64_t flows_active;
 	uint64_t requests_waiting; /* begun, and neither answered nor given up */
 	double handshake_p50, handshake_p99;

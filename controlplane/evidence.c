@@ -51,10 +51,11 @@ count_slow(const uint64_t delta[HISTOGRAM_BUCKETS], uint32_t limit_us)
 }
 
 static void
-sample_counts(struct evidence_sample *s, const struct leg_counters *d)
+sample_counts(struct evidence_sample *s, const struct leg_interval *in)
 {
-	s->failed = (double)(d->connects_refused + d->connects_unanswered + d->unanswered +
-			d->replies_failed);
+	const struct leg_counters *d = &in->delta;
+
+	s->failed = (double)in->failed;
 	/* A failed reply is a reply too. */
 	s->tried = (double)(d->replies + d->connects_refused + d->connects_unanswered +
 			d->unanswered);
@@ -120,7 +121,7 @@ shadow_sample(struct evidence *ev, const struct collector *c, const struct evide
 	leg_read_times(leg, c, pair->shadow_or_null->eid, which, delta);
 	collector_interval(c, pair->shadow_or_null->eid, which, &in);
 	s = sample_times(delta, ev->slow_us, 0);
-	sample_counts(&s, &in.delta);
+	sample_counts(&s, &in);
 	return s;
 }
 
@@ -167,7 +168,7 @@ add_home(struct evidence *ev, const struct collector *c, const struct evidence_p
 		return;
 	collector_interval(c, pair->primary->eid, LEG_SHADOW, &in);
 	s = sample_times(delta, ev->slow_us, config->objective.latency_us);
-	sample_counts(&s, &in.delta);
+	sample_counts(&s, &in);
 	sum->timed += s.timed;
 	sum->slow += s.slow;
 	sum->slow_objective += s.slow_objective;
@@ -188,7 +189,7 @@ tick_primary(struct evidence *ev, const struct collector *c, const struct eviden
 	leg_read_times(&ev->primary, c, pair->primary->eid, LEG_SERVER, delta);
 	collector_interval(c, pair->primary->eid, LEG_SERVER, &in);
 	s = sample_times(delta, ev->slow_us, config->objective.latency_us);
-	sample_counts(&s, &in.delta);
+	sample_counts(&s, &in);
 	ev->requests = in.seconds > 0 ? (double)in.delta.requests / in.seconds : 0;
 	add_home(ev, c, pair, &s);
 	look_at_window(ev, &s);

@@ -54,13 +54,12 @@ share_or_nan(uint64_t part, uint64_t whole)
 
 /* What is given up in this interval may have begun before it, so that the whole is at least the part. */
 static double
-errors(const struct leg_counters *d)
+errors(const struct leg_interval *in)
 {
-	uint64_t failed = d->connects_refused + d->connects_unanswered + d->unanswered +
-			d->replies_failed;
+	const struct leg_counters *d = &in->delta;
 	uint64_t begun = d->requests + d->handshakes + d->connects_refused + d->connects_unanswered;
 
-	return share_or_nan(failed, begun > failed ? begun : failed);
+	return share_or_nan(in->failed, begun > in->failed ? begun : in->failed);
 }
 
 static double
@@ -80,7 +79,7 @@ passive_values(const struct leg_interval *in, double out[METRIC_PASSIVE_COUNT])
 	out[METRIC_jitter] = in->reply_jitter;
 	out[METRIC_handshake_p99] = in->handshake_p99;
 	out[METRIC_loss] = loss(d);
-	out[METRIC_errors] = errors(d);
+	out[METRIC_errors] = errors(in);
 	out[METRIC_waiting] = (double)in->requests_waiting;
 	out[METRIC_zero_windows] = (double)d->zero_windows_from / in->seconds;
 	out[METRIC_requests] = (double)d->requests / in->seconds;

@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "owner.h"
 
-/* FNV-1a, over both names and the zero between them. */
+/* FNV-1a, over a name and the zero behind it. */
+static uint64_t
+hash_name(uint64_t hash, const char *p)
+{
+	for (; *p; p++)
+		hash = (hash ^ (uint8_t)*p) * 0x100000001b3u;
+	return hash * 0x100000001b3u;
+}
+
+uint64_t
+owner_of_service(const struct service *s)
+{
+	return hash_name(0xcbf29ce484222325u, s->config->name) | 1;
+}
+
 uint64_t
 owner_of(const struct endpoint *e)
 {
-	const char *name[2] = {e->service->config->name, e->config->name};
-	uint64_t hash = 0xcbf29ce484222325u;
-	const char *p;
-	int i;
+	uint64_t hash = hash_name(0xcbf29ce484222325u, e->service->config->name);
 
-	for (i = 0; i < 2; i++) {
-		for (p = name[i]; *p; p++)
-			hash = (hash ^ (uint8_t)*p) * 0x100000001b3u;
-		hash *= 0x100000001b3u;
-	}
-	return hash | 1;
+	return hash_name(hash, e->config->name) | 1;
 }

@@ -134,12 +134,6 @@ guess_or_null(struct predictor *p, const struct endpoint *e, const struct metric
  * Facts
  */
 
-static uint64_t
-failed_of(const struct leg_counters *d)
-{
-	return d->connects_refused + d->connects_unanswered + d->unanswered + d->replies_failed;
-}
-
 static void
 counts_take(const struct leg_interval *in, struct risk_facts *f)
 {
@@ -150,7 +144,7 @@ counts_take(const struct leg_interval *in, struct risk_facts *f)
 	f->seconds = in->seconds;
 	f->requests = (double)d->requests;
 	f->replies = (double)d->replies;
-	f->failed = (double)failed_of(d);
+	f->failed = (double)in->failed;
 	f->tried = fmax(begun, f->failed);
 	f->waiting = (double)in->requests_waiting;
 }

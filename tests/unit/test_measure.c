@@ -159,6 +159,11 @@ errors_are_a_share_of_requests_and_connects(void **state)
 			{"none", {.requests = 90, .handshakes = 10}, 0},
 			{"refused", {.requests = 0, .handshakes = 15, .connects_refused = 5}, 0.25},
 			{"no answer to SYN", {.requests = 6, .connects_unanswered = 2}, 0.25},
+			{"of a service that never answered", {.requests = 100, .unanswered = 100},
+					0},
+			{"refused by it", {.requests = 15, .unanswered = 15, .connects_refused = 5},
+					0.25},
+			{"its first reply", {.requests = 100, .replies = 1, .unanswered = 10}, 0.1},
 			{"unanswered", {.requests = 100, .unanswered = 10}, 0.1},
 			{"answered with an error", {.requests = 100, .replies_failed = 5}, 0.05},
 			{"begun in an earlier second", {.requests = 1, .unanswered = 10}, 1},
@@ -173,6 +178,7 @@ errors_are_a_share_of_requests_and_connects(void **state)
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		c->packets_to++;
 		c->requests += cases[i].add.requests;
+		c->replies += cases[i].add.replies;
 		c->handshakes += cases[i].add.handshakes;
 		c->connects_refused += cases[i].add.connects_refused;
 		c->connects_unanswered += cases[i].add.connects_unanswered;

@@ -132,6 +132,32 @@ copies_speak_for_a_server_that_lost_its_traffic(void **state)
 	assert_int_equal(predictor_model(f->g.predictor)->failures, 1);
 }
 
+/* Syslog, NetFlow. */
+static void
+a_service_that_never_answers_does_not_fail_by_that(void **state)
+{
+	struct leg_counters *c =
+			&f->endpoint[0][fake_endpoint(f, "dns", "dns1")->eid].leg[LEG_SERVER];
+	int i;
+
+	for (i = 0; i < 60; i++) {
+		serve("dns", "dns1", LEG_SERVER, 100, 0, 0);
+		c->unanswered += 100;
+		tick();
+	}
+	assert_true(risk_of("dns", "dns1")->observed);
+	assert_false(risk_of("dns", "dns1")->failing);
+	assert_int_equal(predictor_model(f->g.predictor)->failures, 0);
+	/* One of its peers shows that it could have. */
+	serve("dns", "dns2", LEG_SERVER, 1, 1, 5000);
+	for (i = 0; i < 5; i++) {
+		serve("dns", "dns1", LEG_SERVER, 100, 0, 0);
+		c->unanswered += 100;
+		tick();
+	}
+	assert_true(risk_of("dns", "dns1")->failing);
+}
+
 static void
 without_traffic_or_copies_nothing_is_learnt(void **state)
 {
@@ -350,6 +376,7 @@ main(void)
 			TEST(every_endpoint_has_a_risk_each_second),
 			TEST(a_server_that_stops_answering_fails_and_its_peer_does_not),
 			TEST(copies_speak_for_a_server_that_lost_its_traffic),
+			TEST(a_service_that_never_answers_does_not_fail_by_that),
 			TEST(without_traffic_or_copies_nothing_is_learnt),
 			TEST(a_server_that_is_down_says_so),
 			TEST(an_endpoint_of_which_nothing_is_known_has_no_model),

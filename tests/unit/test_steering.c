@@ -162,6 +162,45 @@ who_cannot_move_takes_nobodys_place(void **state)
 	}
 }
 
+static void
+what_never_answers_is_shifted_by_other_reasons_alone(void **state)
+{
+	struct world *w = world_of("dns", (const char *[]){"dns1", "dns1s", "dns2"}, POLICY_ACT);
+	int i;
+
+	w->primary_errors = w->shadow_errors = w->other_errors = 1;
+	seconds(w, 600);
+	assert_int_equal(w->most, 0);
+	w->policy->rule_count = 1;
+	w->policy->rule = calloc(1, sizeof(*w->policy->rule));
+	assert_null(policy_rule_parse("zero_windows > 0", w->policy->rule));
+	for (i = 0; i < 60 && w->primary->shift < SHARE_ONE; i++) {
+		w->f->endpoint[0][w->primary->eid].leg[LEG_SERVER].zero_windows_from++;
+		second(w);
+	}
+	assert_int_equal(w->primary->shift, SHARE_ONE);
+	assert_false(was_decided(w, "objective") || was_decided(w, "shadow_worse"));
+	world_free(w);
+}
+
+static void
+what_answered_once_is_shifted_when_it_stops(void **state)
+{
+	struct world *w = world_of("dns", (const char *[]){"dns1", "dns1s", "dns2"}, POLICY_ACT);
+
+	w->primary_errors = 1;
+	w->other_errors = 1;
+	seconds(w, 20);
+	assert_int_equal(w->most, 0);
+	w->primary_errors = 0;
+	second(w);
+	w->primary_errors = 1;
+	seconds(w, 3);
+	assert_true(w->primary->shift > 0);
+	assert_true(was_decided(w, "objective"));
+	world_free(w);
+}
+
 /* A rule that is true of the primary alone, and at once. */
 static void
 make_bad(struct world *w)
@@ -511,6 +550,8 @@ main(void)
 			cmocka_unit_test(a_shadow_that_is_worse_gets_the_canary_and_no_more),
 			cmocka_unit_test(observing_touches_nothing_and_tells_once),
 			cmocka_unit_test(advising_waits_for_approval),
+			cmocka_unit_test(what_never_answers_is_shifted_by_other_reasons_alone),
+			cmocka_unit_test(what_answered_once_is_shifted_when_it_stops),
 			cmocka_unit_test(who_cannot_move_takes_nobodys_place),
 			cmocka_unit_test(two_do_not_move_where_one_may),
 			cmocka_unit_test(two_do_not_return_where_one_may),
