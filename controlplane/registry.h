@@ -10,6 +10,7 @@
 
 #include "config.h"
 #include "dataplane.h"
+#include "policy.h"
 
 enum setting_source {
 	SETTING_FILE, /* as the configuration says */
@@ -29,6 +30,7 @@ struct policy_setting {
 	enum policy_mode mode;
 	bool hold; /* paused by an operator, until released */
 	bool steers, mirrors; /* shift and mirror are as the policy set them */
+	struct policy_memory memory; /* on the wall clock, since 1970 */
 };
 
 struct service;

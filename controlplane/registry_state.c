@@ -4,14 +4,15 @@
  *
  *   {"version": 1, "services": {"web": {"web1": {
  *       "shift": {"value": 32768, "file": 0}, "drain": {...}, "mirror": {"value": {...}, "file": {...}},
- *       "policy": {"mode": "act", "hold": false, "steers": true, "mirrors": false}}}}}
+ *       "policy": {"mode": "act", "hold": false, "steers": true, "mirrors": false, "state": "rollback",
+ *           "backoff": 1, "home_since_ms": 0, "cooling_until_ms": 0, "cooling_facts_until_ms": 0}}}}}
  *
  * "file" is what the configuration said when the setting was made: if it says something else by now, the
  * file was changed later and wins, as in a reload.
+ *
+ * The policy's memory, from "state" on, is left out where it says nothing, and in files of before there was one.
  */
 #include "registry_model.h"
-
-#include "policy.h"
 
 #include <errno.h>
 #include <string.h>
@@ -36,15 +37,36 @@ mirror_pack(const struct config_mirror *m)
 static bool
 policy_is_none(const struct policy_setting *p)
 {
-	return !p->has_mode && !p->hold && !p->steers && !p->mirrors;
+	return !p->has_mode && !p->hold && !p->steers && !p->mirrors &&
+			policy_memory_is_none(&p->memory);
+}
+
+static json_t *
+memory_pack(const struct policy_memory *m)
+{
+	return json_pack("{s:s, s:I, s:I, s:I, s:I}", "state", policy_state_name(m->state),
+			"backoff", (json_int_t)m->backoff, "home_since_ms",
+			(json_int_t)m->home_since_ms, "cooling_until_ms",
+			(json_int_t)m->cooling_until_ms, "cooling_facts_until_ms",
+			(json_int_t)m->cooling_facts_until_ms);
 }
 
 static json_t *
 policy_pack(const struct policy_setting *p)
 {
-	return json_pack("{s:s?, s:b, s:b, s:b}", "mode",
+	json_t *o = json_pack("{s:s?, s:b, s:b, s:b}", "mode",
 			p->has_mode ? policy_mode_name(p->mode) : NULL, "hold", p->hold, "steers",
 			p->steers, "mirrors", p->mirrors);
+	json_t *memory =
+			policy_memory_is_none(&p->memory) ? json_object() : memory_pack(&p->memory);
+
+	if (json_object_update(o, memory) == 0) {
+		json_decref(memory);
+		return o;
+	}
+	json_decref(memory);
+	json_decref(o);
+	return NULL;
 }
 
 /* New reference; NULL when out of memory. */
@@ -191,6 +213,40 @@ mirror_setting_unpack(const json_t *o, struct saved *s)
 }
 
 static int
+time_unpack(const json_t *memory, const char *key, uint64_t *out)
+{
+	json_int_t ms;
+
+	if (number_unpack(json_object_get(memory, key), INT64_MAX, &ms) < 0)
+		return -EINVAL;
+	*out = (uint64_t)ms;
+	return 0;
+}
+
+static int
+memory_unpack(const json_t *o, struct policy_memory *m)
+{
+	const json_t *state = json_object_get(o, "state");
+	json_int_t backoff;
+	unsigned i;
+
+	if (!state)
+		return 0;
+	for (i = 0; json_is_string(state) && i < POLICY_STATES; i++) {
+		if (!strcmp(json_string_value(state), policy_state_name((enum policy_state)i)))
+			break;
+	}
+	if (!json_is_string(state) || i == POLICY_STATES ||
+			number_unpack(json_object_get(o, "backoff"), UINT32_MAX, &backoff) < 0 ||
+			time_unpack(o, "home_since_ms", &m->home_since_ms) < 0 ||
+			time_unpack(o, "cooling_until_ms", &m->cooling_until_ms) < 0)
+		return -EINVAL;
+	m->state = (enum policy_state)i;
+	m->backoff = (uint32_t)backoff;
+	return time_unpack(o, "cooling_facts_until_ms", &m->cooling_facts_until_ms);
+}
+
+static int
 policy_unpack(const json_t *o, struct saved *s)
 {
 	const char *mode = json_string_value(json_object_get(o, "mode"));
@@ -209,7 +265,7 @@ policy_unpack(const json_t *o, struct saved *s)
 			.hold = json_is_true(json_object_get(o, "hold")),
 			.steers = json_is_true(json_object_get(o, "steers")),
 			.mirrors = json_is_true(json_object_get(o, "mirrors"))};
-	return 0;
+	return memory_unpack(o, &s->policy.memory);
 }
 
 static int

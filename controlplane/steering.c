@@ -24,6 +24,8 @@ struct pair {
 	const struct endpoint *owner;
 	char name[64];
 	struct policy policy;
+	struct policy_memory
+			remembered; /* as it is in the endpoint's settings, on the monotonic clock */
 	struct policy_input input;
 	struct evidence evidence;
 	uint32_t shadow_eid;
@@ -87,6 +89,7 @@ pair_make_or_null(struct steering *s, const struct endpoint *e)
 	p->owner = e;
 	p->sid = e->service->sid;
 	snprintf(p->name, sizeof(p->name), "%s", e->config->name);
+	p->remembered.state = POLICY_STATES; /* none yet */
 	evidence_restart(&p->evidence, e->service->config);
 	return p;
 }
@@ -312,13 +315,31 @@ set_setting(struct steering *s, struct endpoint *e, const struct policy_setting 
 static void
 take_over(struct steering *s, struct endpoint *e, struct pair *p, uint64_t now_ms)
 {
+	int64_t since_boot_ms = (int64_t)(now_ms - loop_wall_ms());
+	struct policy_memory memory = policy_memory_moved(&e->policy.memory, since_boot_ms);
+
 	p->told = true;
-	if (e->shift == e->config->shift)
-		return;
-	if (e->policy.steers)
-		policy_adopt(&p->policy, e->shift, e->config->shift, now_ms);
-	else
+	if (e->shift != e->config->shift && !e->policy.steers) {
 		steering_hold(s, e, true);
+		return;
+	}
+	if (e->shift != e->config->shift)
+		policy_adopt(&p->policy, e->shift, e->config->shift, now_ms);
+	policy_resume(&p->policy, &e->service->config->policy, &memory, now_ms);
+}
+
+/* The two clocks drift apart: written only when something changed. */
+static void
+remember(struct pair *p, struct policy_setting *now)
+{
+	int64_t boot_ms = (int64_t)(loop_wall_ms() - p->input.now_ms);
+	struct policy_memory memory;
+
+	policy_remember(&p->policy, &memory);
+	if (memcmp(&memory, &p->remembered, sizeof(memory)) == 0)
+		return;
+	p->remembered = memory;
+	now->memory = policy_memory_moved(&memory, boot_ms);
 }
 
 /* Somebody else moved the shift since: it is theirs. */
@@ -363,7 +384,7 @@ apply_mirror(struct steering *s, struct endpoint *e, bool wanted, struct policy_
 }
 
 static void
-apply(struct steering *s, struct endpoint *e, const struct policy_decision *d)
+apply(struct steering *s, struct endpoint *e, struct pair *p, const struct policy_decision *d)
 {
 	struct policy_setting now = e->policy;
 
@@ -378,6 +399,7 @@ apply(struct steering *s, struct endpoint *e, const struct policy_decision *d)
 	}
 	now.steers = e->shift != e->config->shift;
 	apply_mirror(s, e, d->mirror, &now);
+	remember(p, &now);
 	set_setting(s, e, &now);
 }
 
@@ -407,7 +429,7 @@ decide(struct steering *s, struct endpoint *e, struct pair *p)
 
 	p->rung = d.rung;
 	if (!p->input.held)
-		apply(s, e, &d);
+		apply(s, e, p, &d);
 	if (d.note)
 		tell(s, e, p, &d);
 	if (p->asked && (p->policy.approved || p->policy.noted == RUNG_calm))

@@ -6,7 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-#define BACKOFF_MAX 6 /* cool-down and dwell at most 64-fold */
 #define CALM_FACTOR \
 	10 /* cool-downs at home without a shift, until one step of backoff is forgiven */
 #define UNKNOWN_FACTOR \
@@ -78,7 +77,7 @@ go_home(struct turn *t, enum policy_rung rung, bool failed)
 {
 	struct policy *p = t->p;
 
-	if (failed && p->backoff < BACKOFF_MAX)
+	if (failed && p->backoff < POLICY_BACKOFF_MAX)
 		p->backoff++;
 	move(t, p->base);
 	p->mirror = p->beyond = false;
@@ -152,7 +151,7 @@ depart(struct turn *t, enum policy_rung rung)
 {
 	struct policy *p = t->p;
 
-	if (p->cooling_until_ms && p->backoff < BACKOFF_MAX &&
+	if (p->cooling_until_ms && p->backoff < POLICY_BACKOFF_MAX &&
 			t->in->now_ms - p->home_since_ms <
 					CALM_FACTOR * stretched(p, t->c->cooldown_ms))
 		p->backoff++;
@@ -402,7 +401,7 @@ run_shifted(struct turn *t, struct ladder_result r)
 static void
 relapse(struct turn *t, enum policy_rung rung)
 {
-	if (t->p->backoff < BACKOFF_MAX)
+	if (t->p->backoff < POLICY_BACKOFF_MAX)
 		t->p->backoff++;
 	if (most_of(t) == POLICY_SHARE_ONE) {
 		take_all(t, rung);

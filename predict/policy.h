@@ -32,6 +32,8 @@
 	X(return, "traffic moves back to the primary step by step") \
 	X(rollback, "traffic falls back: the shadow is not fit")
 
+#define POLICY_BACKOFF_MAX 6 /* cool-down and dwell at most 64-fold */
+
 enum policy_state {
 #define X(name, text) POLICY_STATE_##name,
 	POLICY_STATE_LIST(X)
@@ -122,6 +124,27 @@ void policy_approve(struct policy *p);
 
 /* Takes over a shift that was found at start: kept, compared anew, and led to an end from there. */
 void policy_adopt(struct policy *p, uint32_t shift, uint32_t base, uint64_t now_ms);
+
+/* What of it must outlast a restart: how far it was, and what the next shift waits for. Times are of one clock, in ms. */
+struct policy_memory {
+	enum policy_state state; /* while traffic is with the shadow; else watch */
+	uint32_t backoff;
+	uint64_t home_since_ms, cooling_until_ms,
+			cooling_facts_until_ms; /* 0: it never came home */
+};
+
+void policy_remember(const struct policy *p, struct policy_memory *out);
+
+/* Does it say no more than that all is at home and nothing waits? */
+bool policy_memory_is_none(const struct policy_memory *m);
+
+/* After policy_adopt() where traffic is shifted: goes on in the state it was in. A wait is never longer than what the
+ * configuration gives it from now on, whatever became of the clock. */
+void policy_resume(struct policy *p, const struct policy_config *c, const struct policy_memory *m,
+		uint64_t now_ms);
+
+/* The same memory on a clock that is `by_ms` ahead of its own. */
+struct policy_memory policy_memory_moved(const struct policy_memory *m, int64_t by_ms);
 
 /* Another shadow stands in: what is known of the last one says nothing, and the step's time begins again. */
 void policy_compare_anew(struct policy *p, uint64_t now_ms);

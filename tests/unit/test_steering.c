@@ -2,6 +2,8 @@
 /* The policy's glue over a data plane of counters. */
 #include "steering_world.h"
 
+#include <errno.h>
+
 static void
 the_first_shift_comes_with_the_first_bad_interval(void **state)
 {
@@ -419,6 +421,134 @@ a_shift_of_the_policy_goes_on_after_a_restart(void **state)
 	world_free(w);
 }
 
+/* A gateway that ended and began again, with what it had saved. */
+static struct world *
+restarted(struct world *w, json_t *saved)
+{
+	world_free(w);
+	w = world_create(POLICY_ACT);
+	assert_int_equal(registry_restore(w->f->g.registry, saved), 0);
+	json_decref(saved);
+	make_bad(w);
+	return w;
+}
+
+/* In the middle of a rollback: its shadow was worse, and the primary is bad all the time. */
+static struct world *
+world_in_rollback(void)
+{
+	struct world *w = world_create(POLICY_ACT);
+	uint32_t was = 0;
+
+	seconds(w, 60);
+	make_bad(w);
+	while (w->primary->shift < SHARE_ONE / 4)
+		second(w);
+	w->shadow_errors = 1;
+	for (; w->primary->shift >= was; second(w))
+		was = w->primary->shift;
+	assert_true(w->primary->shift > 0);
+	return w;
+}
+
+static void
+a_rollback_goes_on_after_a_restart_and_what_follows_too(void **state)
+{
+	struct world *w = world_in_rollback();
+	struct steering_view v;
+	uint32_t was;
+	int i;
+
+	was = w->primary->shift;
+	w = restarted(w, registry_state(w->f->g.registry));
+	assert_int_equal(w->primary->shift, was);
+	for (i = 0; i < 10 && w->primary->shift; was = w->primary->shift, i++) {
+		second(w);
+		assert_true(w->primary->shift < was);
+	}
+	assert_int_equal(w->primary->shift, 0);
+	/* The cool-down is twice the configured one, as the shadow was not fit; so it is after another restart. */
+	w = restarted(w, registry_state(w->f->g.registry));
+	seconds(w, 15);
+	assert_int_equal(w->most, 0);
+	assert_true(steering_view(w->f->g.steering, w->primary, &v));
+	assert_int_equal(v.policy->backoff, 1);
+	seconds(w, 10);
+	assert_true(w->most > 0);
+	world_free(w);
+}
+
+static json_t *
+saved_policy(json_t *saved)
+{
+	json_t *services = json_object_get(saved, "services");
+
+	return json_object_get(json_object_get(json_object_get(services, "web"), "web1"), "policy");
+}
+
+static void
+a_state_without_the_policys_memory_is_a_shift_that_was_found(void **state)
+{
+	struct world *w = world_in_rollback();
+	json_t *saved = registry_state(w->f->g.registry), *policy = saved_policy(saved);
+	struct steering_view v;
+
+	assert_string_equal(json_string_value(json_object_get(policy, "state")), "rollback");
+	json_object_del(policy, "state");
+	json_object_del(policy, "backoff");
+	json_object_del(policy, "home_since_ms");
+	json_object_del(policy, "cooling_until_ms");
+	json_object_del(policy, "cooling_facts_until_ms");
+	w = restarted(w, saved);
+	second(w);
+	assert_true(steering_view(w->f->g.steering, w->primary, &v));
+	assert_int_equal(v.policy->state, POLICY_STATE_shift);
+	world_free(w);
+}
+
+static void
+a_memory_that_is_none_is_refused(void **state)
+{
+	static const struct {
+		const char *key, *value;
+	} cases[] = {{"state", "\"asleep\""}, {"state", "3"}, {"backoff", "-1"},
+			{"cooling_until_ms", "\"soon\""}, {"home_since_ms", "1.5"}};
+	struct world *w = world_in_rollback();
+	json_t *saved;
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		saved = registry_state(w->f->g.registry);
+		json_object_set_new(saved_policy(saved), cases[i].key,
+				json_loads(cases[i].value, JSON_DECODE_ANY, NULL));
+		if (registry_restore(w->f->g.registry, saved) != -EINVAL)
+			fail_msg("%s: %s", cases[i].key, cases[i].value);
+		json_decref(saved);
+	}
+	world_free(w);
+}
+
+/* The wall clock was set back a day in between. */
+static void
+no_cool_down_is_longer_than_its_own_for_a_clock_that_was_set(void **state)
+{
+	struct world *w = world_create(POLICY_ACT);
+	json_t *saved;
+
+	seconds(w, 2);
+	w->primary->policy.memory = (struct policy_memory){.backoff = 99,
+			.home_since_ms = loop_wall_ms() + 86400000,
+			.cooling_until_ms = loop_wall_ms() + 86410000,
+			.cooling_facts_until_ms = loop_wall_ms() + 86410000};
+	saved = registry_state(w->f->g.registry);
+	w = restarted(w, saved);
+	seconds(w, 10 * 64 - 5);
+	assert_int_equal(w->most, 0);
+	seconds(w, 10);
+	assert_true(w->most > 0);
+	world_free(w);
+}
+
 /* The file says another base now: traffic is where it says, and the policy begins from there. */
 static void
 a_base_that_is_changed_in_the_middle_of_a_shift_is_home(void **state)
@@ -562,6 +692,12 @@ main(void)
 			cmocka_unit_test(copies_flow_while_a_udp_pair_shifts_and_end_with_it),
 			cmocka_unit_test(a_shift_by_hand_keeps_the_policy_off_until_released),
 			cmocka_unit_test(a_shift_of_the_policy_goes_on_after_a_restart),
+			cmocka_unit_test(a_rollback_goes_on_after_a_restart_and_what_follows_too),
+			cmocka_unit_test(
+					a_state_without_the_policys_memory_is_a_shift_that_was_found),
+			cmocka_unit_test(a_memory_that_is_none_is_refused),
+			cmocka_unit_test(
+					no_cool_down_is_longer_than_its_own_for_a_clock_that_was_set),
 			cmocka_unit_test(a_base_that_is_changed_in_the_middle_of_a_shift_is_home),
 			cmocka_unit_test(a_mode_set_by_an_operator_outlasts_a_restart),
 	};
