@@ -307,7 +307,7 @@ peers_collect(struct predictor *p, const struct service *service, size_t count)
 				stands_by(e));
 	}
 	if (p->peers_known)
-		peers_sort(p->peers);
+		peers_order(p->peers);
 }
 
 static void

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -358,12 +359,122 @@ the_median_of_peers_leaves_oneself_out(void **state)
 		assert_true(peers_begin(p, 1, cases[i].count));
 		for (j = 0; j < cases[i].count; j++)
 			peers_add(p, &cases[i].value[j], false);
-		peers_sort(p);
+		peers_order(p);
 		peers_medians(p, &cases[i].own, false, &out);
 		assert_true(out == cases[i].median || (isnan(out) && isnan(cases[i].median)));
 		peers_medians(p, &cases[i].own, true, &out); /* nobody has the other role */
 		assert_true(isnan(out));
 	}
+	peers_free(p);
+}
+
+#define CROWD 10000
+#define CROWD_METRICS 16
+#define ROUNDS 5
+#define CROWD_MS_MAX 8 /* of CPU: a turn has 5, and builds with sanitizers are slower */
+
+static double crowd[CROWD][CROWD_METRICS];
+
+static double
+cpu_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Values of which few differ from each other, some that are NAN, and others as they come. */
+static void
+crowd_make(size_t n)
+{
+	uint64_t random = 1;
+	size_t i, j;
+
+	for (i = 0; i < n; i++) {
+		for (j = 0; j < CROWD_METRICS; j++) {
+			random = random * 6364136223846793005u + 1442695040888963407u;
+			crowd[i][j] = (double)(random >> 40) / (j % 4 == 1 ? 1 << 22 : 1);
+			if (j % 4 == 1)
+				crowd[i][j] = floor(crowd[i][j]);
+			if (j % 4 == 2 && (random >> 33) % 3 == 0)
+				crowd[i][j] = NAN;
+			if (j % 4 == 3)
+				crowd[i][j] = (double)(j % 8 == 3 ? i : n - i);
+		}
+	}
+}
+
+/* By sorting all others. */
+static double
+median_of_others(size_t n, size_t own, size_t metric)
+{
+	static double other[CROWD];
+	size_t i, m = 0;
+
+	for (i = 0; i < n; i++) {
+		if (i != own && isfinite(crowd[i][metric]))
+			other[m++] = crowd[i][metric];
+	}
+	qsort(other, m, sizeof(*other), by_value);
+	return m ? (other[(m - 1) / 2] + other[m / 2]) / 2 : NAN;
+}
+
+static double
+crowd_collect(struct peers *p, size_t n)
+{
+	double begun = cpu_ms();
+	size_t i;
+
+	assert_true(peers_begin(p, CROWD_METRICS, n));
+	for (i = 0; i < n; i++)
+		peers_add(p, crowd[i], false);
+	peers_order(p);
+	return cpu_ms() - begun;
+}
+
+static void
+medians_of_any_number_of_peers_are_those_of_a_sort(void **state)
+{
+	struct peers *p = peers_create();
+	double got[CROWD_METRICS], want;
+	size_t n, i, j;
+
+	for (n = 1; n < 40; n++) {
+		crowd_make(n);
+		crowd_collect(p, n);
+		for (i = 0; i < n; i++) {
+			peers_medians(p, crowd[i], false, got);
+			for (j = 0; j < CROWD_METRICS; j++) {
+				want = median_of_others(n, i, j);
+				if (!(got[j] == want || (isnan(got[j]) && isnan(want))))
+					fail_msg("%zu of %zu, metric %zu", i, n, j);
+			}
+		}
+	}
+	peers_free(p);
+}
+
+static void
+the_medians_of_ten_thousand_fit_in_a_turn(void **state)
+{
+	struct peers *p = peers_create();
+	double best = INFINITY;
+	int i;
+
+	crowd_make(CROWD);
+	for (i = 0; i < ROUNDS; i++)
+		best = fmin(best, crowd_collect(p, CROWD));
+	printf("# %d endpoints, %d metrics: %.2f ms\n", CROWD, CROWD_METRICS, best);
+	assert_true(best < CROWD_MS_MAX);
 	peers_free(p);
 }
 
@@ -385,6 +496,8 @@ main(void)
 			TEST(an_endpoint_that_rests_is_not_looked_at_until_something_speaks),
 			TEST(what_speaks_against_an_endpoint_without_traffic_is_heard),
 			cmocka_unit_test(the_median_of_peers_leaves_oneself_out),
+			cmocka_unit_test(medians_of_any_number_of_peers_are_those_of_a_sort),
+			cmocka_unit_test(the_medians_of_ten_thousand_fit_in_a_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
