@@ -161,6 +161,7 @@ struct policy_bid {
 	bool wants, migrating; /* in */
 	double priority, weight; /* in; NAN: last */
 	bool granted; /* out */
+	uint32_t heap; /* of policy_grant() alone */
 };
 void policy_grant(struct policy_bid *bid, size_t count, double total, double cap);
 
