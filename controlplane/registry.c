@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry_model.h"
 
+#include "registry_names.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,24 +156,15 @@ registry_service_at(struct registry *r, size_t i)
 struct service *
 registry_service_by_name(struct registry *r, const char *name)
 {
-	size_t i;
-
-	for (i = 0; i < r->service_count; i++)
-		if (strcmp(r->service[i]->config->name, name) == 0)
-			return r->service[i];
-	return NULL;
+	return registry_names_service_or_null(r->service_by_name, r->service_count, name);
 }
 
 struct endpoint *
 registry_endpoint_by_name(struct registry *r, const char *service, const char *endpoint)
 {
-	struct service *s = registry_service_by_name(r, service);
-	size_t i;
+	const struct service *s = registry_service_by_name(r, service);
 
-	for (i = 0; s && i < s->endpoint_count; i++)
-		if (strcmp(s->endpoint[i]->config->name, endpoint) == 0)
-			return s->endpoint[i];
-	return NULL;
+	return s ? registry_names_endpoint_or_null(s, endpoint) : NULL;
 }
 
 struct endpoint *

@@ -64,6 +64,7 @@ struct service {
 	const struct config_service *config;
 	struct endpoint **endpoint; /* in the order of the configuration */
 	size_t endpoint_count;
+	struct endpoint **by_name; /* the same, sorted; in the same memory */
 };
 
 struct registry;

@@ -49,6 +49,7 @@ struct registry {
 	uint32_t lcores;
 	struct service **service; /* in the order of the configuration */
 	size_t service_count;
+	struct service **service_by_name; /* the same, sorted; in the same memory */
 
 	uint32_t eid_limit, sid_limit;
 	uint32_t eid_end, sid_end; /* ids from here on were never used */

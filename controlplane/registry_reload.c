@@ -10,6 +10,8 @@
  */
 #include "registry_model.h"
 
+#include "registry_names.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,28 +106,10 @@ sid_take(struct plan *p, uint32_t *sid)
 	return -ENOSPC;
 }
 
-/* Most reloads keep the order, so `at` is looked at first. */
-static struct service *
-old_service(struct registry *r, const char *name, size_t at)
-{
-	if (at < r->service_count && strcmp(r->service[at]->config->name, name) == 0)
-		return r->service[at];
-	return registry_service_by_name(r, name);
-}
-
 static struct endpoint *
-endpoint_named(const struct service *s, const char *name, size_t at)
+old_endpoint_or_null(const struct pair *pair, const char *name)
 {
-	size_t i;
-
-	if (!s)
-		return NULL;
-	if (at < s->endpoint_count && strcmp(s->endpoint[at]->config->name, name) == 0)
-		return s->endpoint[at];
-	for (i = 0; i < s->endpoint_count; i++)
-		if (strcmp(s->endpoint[i]->config->name, name) == 0)
-			return s->endpoint[i];
-	return NULL;
+	return pair->was ? registry_names_endpoint_or_null(pair->was, name) : NULL;
 }
 
 static bool
@@ -164,7 +148,7 @@ prepare_endpoint(struct plan *p, struct pair *pair, size_t i)
 {
 	const struct config_endpoint *config = &pair->now->config->endpoint[i];
 	struct endpoint *e = endpoint_create(pair->now, config);
-	struct endpoint *was = endpoint_named(pair->was, config->name, i);
+	struct endpoint *was = old_endpoint_or_null(pair, config->name);
 
 	if (!e)
 		return -ENOMEM;
@@ -188,12 +172,13 @@ prepare_service(struct plan *p, size_t i)
 	pair->now = calloc(1, sizeof(*pair->now));
 	if (!pair->now)
 		return -ENOMEM;
-	pair->was = old_service(p->r, config->name, i);
+	pair->was = registry_service_by_name(p->r, config->name);
 	pair->now->config = config;
-	pair->now->endpoint = calloc(config->endpoint_count + 1, sizeof(struct endpoint *));
+	pair->now->endpoint = calloc(2 * config->endpoint_count + 1, sizeof(struct endpoint *));
 	pair->endpoint_was = calloc(config->endpoint_count + 1, sizeof(struct endpoint *));
 	if (!pair->now->endpoint || !pair->endpoint_was)
 		return -ENOMEM;
+	pair->now->by_name = pair->now->endpoint + config->endpoint_count;
 	if (pair->was)
 		pair->now->sid = pair->was->sid;
 	else
@@ -234,7 +219,7 @@ prepare(struct plan *p)
 
 	p->count = p->config->service_count;
 	p->pair = calloc(p->count + 1, sizeof(*p->pair));
-	p->service = calloc(p->count + 1, sizeof(struct service *));
+	p->service = calloc(2 * p->count + 1, sizeof(struct service *));
 	if (!p->pair || !p->service)
 		return -ENOMEM;
 	for (i = 0; i < p->count; i++) {
@@ -375,7 +360,8 @@ resolve_shadows(struct service *s)
 		e = s->endpoint[i];
 		e->shadow_count = 0;
 		for (j = 0; j < e->config->shadow_count; j++) {
-			e->shadow[e->shadow_count] = endpoint_named(s, e->config->shadow[j], i + 1);
+			e->shadow[e->shadow_count] =
+					registry_names_endpoint_or_null(s, e->config->shadow[j]);
 			if (e->shadow[e->shadow_count])
 				e->shadow_count++;
 		}
@@ -402,6 +388,7 @@ adopt_service(struct plan *p, struct pair *pair)
 		now->endpoint[i]->service = now;
 		p->r->eid[now->endpoint[i]->eid].endpoint = now->endpoint[i];
 	}
+	registry_names_sort(now);
 	resolve_shadows(now);
 	slot->service = now;
 	slot->used_before = true;
@@ -484,6 +471,8 @@ adopt(struct plan *p)
 	free(r->service);
 	r->service = p->service;
 	r->service_count = p->count;
+	r->service_by_name = r->service + r->service_count;
+	registry_names_sort_services(r->service, r->service_count, r->service_by_name);
 	p->service = NULL;
 	config_free(r->config);
 	r->config = p->config;

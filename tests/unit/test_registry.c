@@ -6,6 +6,7 @@
 #include "steer.h"
 
 #include <errno.h>
+#include <time.h>
 
 /* Takes the last endpoint of a service, or the last service, out of a configuration. */
 static struct config *
@@ -569,10 +570,82 @@ a_walk_that_two_reloads_cut_short_is_stale_wherever_the_configuration_lies(void 
 	registry_free(r);
 }
 
+static void
+names_are_found_in_any_order_and_after_reloads(void **state)
+{
+	struct registry *r = registry_of(two_services());
+	static const char *const web[] = {"a", "b", "as", "at", "bs"};
+	struct config *c;
+	size_t i;
+
+	for (i = 0; i < 5; i++)
+		assert_string_equal(
+				registry_endpoint_by_name(r, "web", web[i])->config->name, web[i]);
+	assert_string_equal(registry_service_by_name(r, "dns")->config->name, "dns");
+	assert_null(registry_endpoint_by_name(r, "web", "c"));
+	assert_null(registry_endpoint_by_name(r, "web", ""));
+	assert_null(registry_endpoint_by_name(r, "we", "a"));
+	c = without_last_endpoint(two_services(), 0);
+	fixture_endpoint(&c->service[0], "0", "10.0.0.51", NULL);
+	fixture_service(c, "alone", "10.0.0.100", 99);
+	assert_int_equal(registry_reload(r, c), 0);
+	assert_null(registry_endpoint_by_name(r, "web", "bs"));
+	assert_string_equal(registry_endpoint_by_name(r, "web", "0")->config->name, "0");
+	assert_string_equal(
+			registry_endpoint_by_name(r, "web", "a")->shadow[0]->config->name, "as");
+	assert_int_equal(registry_service_by_name(r, "alone")->endpoint_count, 0);
+	assert_null(registry_endpoint_by_name(r, "alone", "a"));
+	registry_free(r);
+}
+
+#define CROWD 10000
+#define NAMES_MS_MAX 60 /* of CPU; looking through them all took some hundred */
+
+static double
+cpu_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* As restoring as many models does. */
+static void
+ten_thousand_names_are_not_looked_through_for_each(void **state)
+{
+	struct config *c = fixture_config(16, CROWD);
+	struct config_service *s = fixture_service(c, "web", "10.0.0.100", 80);
+	struct registry *r;
+	char name[32], address[32];
+	double begun, made;
+	unsigned i;
+
+	for (i = 0; i < CROWD; i++) {
+		snprintf(name, sizeof(name), "web%u", i * 7919 % CROWD);
+		snprintf(address, sizeof(address), "10.1.%u.%u", i / 256, i % 256);
+		fixture_endpoint(s, name, address, NULL);
+	}
+	begun = cpu_ms();
+	r = registry_create(c, 2);
+	assert_non_null(r);
+	made = cpu_ms();
+	for (i = 0; i < CROWD; i++) {
+		snprintf(name, sizeof(name), "web%u", i);
+		assert_non_null(registry_endpoint_by_name(r, "web", name));
+	}
+	printf("# %d endpoints: made in %.1f ms, found in %.1f ms\n", CROWD, made - begun,
+			cpu_ms() - made);
+	assert_true(cpu_ms() - made < NAMES_MS_MAX);
+	registry_free(r);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(names_are_found_in_any_order_and_after_reloads),
+			cmocka_unit_test(ten_thousand_names_are_not_looked_through_for_each),
 			cmocka_unit_test(
 					a_walk_that_two_reloads_cut_short_is_stale_wherever_the_configuration_lies),
 			cmocka_unit_test(ids_stay_with_names_over_reloads),
