@@ -111,6 +111,13 @@ has_shadow(const struct endpoint *e, const struct endpoint *shadow)
 }
 
 void
+registry_endpoint_settle(struct registry *r, struct endpoint *e)
+{
+	settle_shift(r, e);
+	registry_page_changed(r, e->eid);
+}
+
+void
 registry_endpoint_changed(struct registry *r, struct endpoint *e, bool was_up)
 {
 	struct endpoint *other;
@@ -118,14 +125,11 @@ registry_endpoint_changed(struct registry *r, struct endpoint *e, bool was_up)
 
 	if (was_up && !registry_endpoint_is_up(e))
 		e->epoch++;
-	settle_shift(r, e);
-	registry_page_changed(r, e->eid);
+	registry_endpoint_settle(r, e);
 	for (i = 0; i < e->service->endpoint_count; i++) {
 		other = e->service->endpoint[i];
-		if (!has_shadow(other, e))
-			continue;
-		settle_shift(r, other);
-		registry_page_changed(r, other->eid);
+		if (has_shadow(other, e))
+			registry_endpoint_settle(r, other);
 	}
 }
 

@@ -77,6 +77,8 @@ struct registry {
 /* Says that the endpoint changed, and what follows: its page, those of the endpoints whose standby it may be, epochs of
  * endpoints that went down or whose shift became complete. `was_up` as registry_endpoint_is_up() was before. */
 void registry_endpoint_changed(struct registry *r, struct endpoint *e, bool was_up);
+/* The same of its own page and shift alone: where each endpoint of its service gets its turn. */
+void registry_endpoint_settle(struct registry *r, struct endpoint *e);
 void registry_service_changed(struct registry *r, const struct service *s);
 void registry_page_changed(struct registry *r, uint32_t eid);
 

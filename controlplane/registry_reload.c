@@ -338,14 +338,11 @@ static void
 retire_leftovers(struct plan *p, struct service *was, const struct pair *pair)
 {
 	struct endpoint *e;
-	size_t i, j;
+	size_t i;
 
 	for (i = 0; i < was->endpoint_count; i++) {
 		e = was->endpoint[i];
-		for (j = 0; pair && j < pair->now->endpoint_count; j++)
-			if (pair->now->endpoint[j] == e)
-				break;
-		if (!pair || j == pair->now->endpoint_count)
+		if (!pair || registry_names_endpoint_or_null(pair->now, e->config->name) != e)
 			retire(p->r, e);
 	}
 }
@@ -377,6 +374,7 @@ adopt_service(struct plan *p, struct pair *pair)
 
 	for (i = 0; i < now->endpoint_count; i++)
 		now->endpoint[i] = adopt_endpoint(p->r, now->endpoint[i], pair->endpoint_was[i]);
+	registry_names_sort(now);
 	if (was) {
 		retire_leftovers(p, was, pair);
 		free(was->endpoint);
@@ -388,7 +386,6 @@ adopt_service(struct plan *p, struct pair *pair)
 		now->endpoint[i]->service = now;
 		p->r->eid[now->endpoint[i]->eid].endpoint = now->endpoint[i];
 	}
-	registry_names_sort(now);
 	resolve_shadows(now);
 	slot->service = now;
 	slot->used_before = true;
@@ -442,7 +439,7 @@ mark_all(struct registry *r)
 		for (j = 0; j < s->endpoint_count; j++) {
 			r->eid_end = s->endpoint[j]->eid >= r->eid_end ? s->endpoint[j]->eid + 1
 								       : r->eid_end;
-			registry_endpoint_changed(r, s->endpoint[j], false);
+			registry_endpoint_settle(r, s->endpoint[j]);
 		}
 	}
 	r->addresses_dirty = true;
