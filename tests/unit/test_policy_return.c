@@ -85,10 +85,71 @@ what_is_taken_over_at_home_wants_no_copies(void **state)
 	assert_false(fixture_tick(&p, &c, &in).mirror);
 }
 
+static void
+a_restart_goes_on_in_the_state_that_the_share_allows(void **state)
+{
+	static const struct {
+		enum policy_state was;
+		uint32_t shift;
+		enum policy_state now;
+	} cases[] = {
+			{POLICY_STATE_verify, POLICY_SHARE_ONE / 10, POLICY_STATE_verify},
+			{POLICY_STATE_shift, POLICY_SHARE_ONE / 2, POLICY_STATE_shift},
+			{POLICY_STATE_shift, POLICY_SHARE_ONE, POLICY_STATE_shift},
+			{POLICY_STATE_shifted, POLICY_SHARE_ONE, POLICY_STATE_shifted},
+			{POLICY_STATE_return, POLICY_SHARE_ONE / 2, POLICY_STATE_return},
+			{POLICY_STATE_rollback, POLICY_SHARE_ONE / 2, POLICY_STATE_rollback},
+			{POLICY_STATE_rollback, POLICY_SHARE_ONE, POLICY_STATE_rollback},
+			/* The share is of later than the state. */
+			{POLICY_STATE_shifted, POLICY_SHARE_ONE / 2, POLICY_STATE_shift},
+			{POLICY_STATE_watch, POLICY_SHARE_ONE / 2, POLICY_STATE_shift},
+			{POLICY_STATE_rollback, 0, POLICY_STATE_watch},
+	};
+	const struct policy_config c = fixture_policy();
+	struct policy_memory memory;
+	struct policy p, again;
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		memset(&p, 0, sizeof(p));
+		p.state = cases[i].was;
+		p.shift = POLICY_SHARE_ONE / 2;
+		policy_remember(&p, &memory);
+		memset(&again, 0, sizeof(again));
+		policy_adopt(&again, cases[i].shift, 0, 1000);
+		policy_resume(&again, &c, &memory, 1000);
+		if (again.state != cases[i].now)
+			fail_msg("%s: %s", policy_state_name(cases[i].was),
+					policy_state_name(again.state));
+	}
+}
+
+static void
+a_memory_on_another_clock_keeps_its_waits(void **state)
+{
+	const struct policy_memory wall = {.backoff = 2,
+			.home_since_ms = 1000000,
+			.cooling_until_ms = 1090000,
+			.cooling_facts_until_ms = 1030000};
+	struct policy_memory m = policy_memory_moved(&wall, -1000000 + 5000);
+
+	assert_int_equal(m.home_since_ms, 5000);
+	assert_int_equal(m.cooling_until_ms, 95000);
+	assert_int_equal(m.cooling_facts_until_ms, 35000);
+	m = policy_memory_moved(&wall, -1060000); /* a clock that began in between */
+	assert_int_equal(m.home_since_ms, 1);
+	assert_int_equal(m.cooling_until_ms, 30000);
+	assert_int_equal(m.cooling_facts_until_ms, 1);
+	m = policy_memory_moved(&(const struct policy_memory){.backoff = 1}, 5000);
+	assert_true(m.home_since_ms == 0 && m.cooling_until_ms == 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(a_restart_goes_on_in_the_state_that_the_share_allows),
+			cmocka_unit_test(a_memory_on_another_clock_keeps_its_waits),
 			cmocka_unit_test(a_relieved_primary_stays_relieved_for_the_dwell),
 			cmocka_unit_test(what_is_taken_over_at_home_wants_no_copies),
 			cmocka_unit_test(nothing_returns_in_an_interval_with_risk),
