@@ -717,7 +717,8 @@ resume_late(struct history_writer *w)
 
 	if (!own)
 		return; /* the next turn tries again */
-	memcpy(own, w->live, count * sizeof(*own));
+	if (count > 0)
+		memcpy(own, w->live, count * sizeof(*own));
 	history_writer_resume(w);
 	for (i = 0; i < count; i++) {
 		if (own[i]->handle && own[i]->id == 0)

@@ -604,7 +604,7 @@ a_signal_takes_a_dead_endpoint_down_at_once_and_leaves_a_live_one(void **state)
 	tell_of(EVENT_UNREACHABLE);
 	took_ms = await(first_is_down);
 	assert_false(endpoint[0].suspect);
-	print_message("down after %u ms\n", (unsigned)took_ms);
+	print_message("# down after %u ms\n", (unsigned)took_ms);
 	assert_true(took_ms < 300);
 	assert_int_equal(first_number("refused"), 2);
 	assert_int_equal(first_number("unreachable"), 1);

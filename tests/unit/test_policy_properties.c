@@ -413,7 +413,7 @@ oscillating_input_does_not_make_it_flap(void **state)
 			departures += d.was == POLICY_STATE_watch && d.state != POLICY_STATE_watch;
 			changes += d.shift != d.shift_was;
 		}
-		print_message("period %u s: %u departures, %u changes of a share\n",
+		print_message("# period %u s: %u departures, %u changes of a share\n",
 				2 * periods_s[i], departures, changes);
 		/* With defaults a try waits for up to 64 minutes, and takes twice as many changes as steps at most. */
 		assert_true(departures <= 7 * 24 * 3);
