@@ -12,7 +12,8 @@
 	0.98 /* what is failing now does so within the horizon, unless the limit is wrong */
 #define MAP_PRIOR_SD 0.3 /* the starting weights are trusted more than a handful of outcomes */
 #define MAP_MEMORY 1000
-#define MAP_RANGE 4.5 /* factor of the odds: e^1.5 */
+#define MAP_DOWN 4.5 /* factors of the odds: e^1.5, e^0.4 */
+#define MAP_UP 1.5
 #define ALARM_THRESHOLD 0.5
 #define HOLD_PER_S 0.966 /* half in 20 s: from 1 to nothing in a minute and a half */
 #define WEIGHT_MIN 0.05 /* log odds; less is no reason */
@@ -308,12 +309,12 @@ hold(struct risk_endpoint *e)
 }
 
 /* A run of failures that nobody could foresee must not make an alarm of no evidence at all: the map moves the log odds
- * by MAP_RANGE at most. Both bounds rise with `raw`, so the result does. */
+ * by so much at most, as the hazard's bias. Both bounds rise with `raw`, so the result does. */
 static double
 calibrated(const struct calibration_map *map, double raw)
 {
 	double odds = raw / fmax(1 - raw, 1e-12), p = calibration_map_apply(map, raw);
-	double low = odds / MAP_RANGE, high = odds * MAP_RANGE;
+	double low = odds / MAP_DOWN, high = odds * MAP_UP;
 
 	return fmin(fmax(p, low / (1 + low)), high / (1 + high));
 }

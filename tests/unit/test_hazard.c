@@ -158,6 +158,24 @@ a_damaged_state_is_not_taken(void **state)
 	assert_false(hazard_valid(&h));
 }
 
+/* The policy gives a primary back when its risk is under 20 %. */
+static void
+failures_without_a_sign_leave_who_shows_none_calm(void **state)
+{
+	static const double nothing[HAZARD_FEATURES];
+	struct hazard_input in = {{{0}}};
+	double p[HAZARD_INTERVALS];
+	struct hazard h;
+	int i;
+
+	hazard_init(&h);
+	for (i = 0; i < 1000; i++)
+		hazard_learn(&h, (unsigned)i % 2, nothing, true, 1);
+	hazard_probability(&h, &in, p);
+	assert_true(p[1] > 0.06 && p[1] < 0.12);
+	assert_true(hazard_valid(&h));
+}
+
 int
 main(void)
 {
@@ -169,6 +187,7 @@ main(void)
 			cmocka_unit_test(it_learns_the_rate_of_what_it_sees),
 			cmocka_unit_test(one_outcome_moves_little),
 			cmocka_unit_test(a_damaged_state_is_not_taken),
+			cmocka_unit_test(failures_without_a_sign_leave_who_shows_none_calm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
