@@ -6,7 +6,7 @@
 
 #define LAG 16 /* samples until one belongs to the past: else a climb would hide in it */
 #define PAST_RATE (1.0 / 600)
-#define PAST_MIN 20
+#define PAST_MIN 10
 #define YOUNG_SD 6.0 /* a standard deviation of n samples is taken 6 / n wider */
 #define CLIP_SD 3.0
 #define CLIP_FROM 10

@@ -43,6 +43,6 @@ struct onset_climb {
 	double median_s, low_s, high_s;
 };
 
-/* All reaches are 0 with a past of fewer than 20 samples, and at or beyond the limit (then it is no forecast). */
+/* All reaches are 0 with a past of fewer than 10 samples, and at or beyond the limit (then it is no forecast). */
 void onset_look(const struct onset *o, const struct onset_limit *limit,
 		const uint16_t seconds[ONSET_HORIZONS], struct onset_climb *out);

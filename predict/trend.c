@@ -8,7 +8,7 @@
 #define CLIP_RUN 3 /* so many in a row are no outliers */
 #define MAD_TO_SD 1.2533 /* sqrt(pi / 2) */
 #define YOUNG 5 /* samples before outliers are told */
-#define SPEAKS 30 /* before anything is said: the noise must be known */
+#define SPEAKS 20 /* before anything is said: the noise must be known */
 #define GAP_MAX_S 60
 #define MISS_RATE 0.25 /* of a new forecast error in the mean: the last four */
 #define BISECTIONS 24

@@ -70,7 +70,7 @@ struct trend_limit {
 };
 
 /* P(limit reached within `seconds`) by the scale that says most; no scale speaks beyond TREND_REACH spans. 0 with fewer
- * than 30 samples or an unknown limit. `first_scale` leaves out the shorter spans. */
+ * than 5 samples or an unknown limit. `first_scale` leaves out the shorter spans. */
 double trend_reach(const struct trend *t, const struct trend_limit *l, unsigned first_scale,
 		double seconds);
 
