@@ -15,7 +15,7 @@
 #define MAP_DOWN 4.5 /* factors of the odds: e^1.5, e^0.4 */
 #define MAP_UP 1.5
 #define ALARM_THRESHOLD 0.5
-#define HOLD_PER_S 0.966 /* half in 20 s: from 1 to nothing in a minute and a half */
+#define HOLD_PER_S 0.945 /* half in 12 s: from 1 to under a fifth, which is calm, in 29 s */
 #define WEIGHT_MIN 0.05 /* log odds; less is no reason */
 
 void
