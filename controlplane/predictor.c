@@ -187,6 +187,15 @@ objective_take(const struct service *service, struct risk_facts *f)
 	f->failed_allowed = o->errors > 0 ? o->errors : NAN;
 }
 
+/* Of its traffic, by more than a canary, and copies do not bring it back. */
+static bool
+is_relieved(const struct endpoint *e)
+{
+	uint32_t copied = registry_gets_copies(e) ? e->mirror.share : 0;
+
+	return e->shift > e->config->shift + RELIEF + copied;
+}
+
 static void
 facts_of(struct predictor *p, struct guess *s, const struct endpoint *e, struct risk_facts *f)
 {
@@ -210,7 +219,7 @@ facts_of(struct predictor *p, struct guess *s, const struct endpoint *e, struct 
 	f->checks_failing = p->g->health ? health_failing(p->g->health, e) : 0;
 	s->quiet_s = f->requests > 0 || f->tried > 0 ? 0 : s->quiet_s + 1;
 	f->observed = s->quiet_s < QUIET_S;
-	f->relieved = e->shift > e->config->shift + RELIEF;
+	f->relieved = is_relieved(e);
 }
 
 /*

@@ -133,6 +133,34 @@ copies_speak_for_a_server_that_lost_its_traffic(void **state)
 	assert_int_equal(predictor_model(f->g.predictor)->failures, 1);
 }
 
+static uint64_t
+learnt_of_ten_minutes(const struct endpoint *e, const char *service, const char *endpoint)
+{
+	int i;
+
+	for (i = 0; i < 600; i++) {
+		serve(service, endpoint, LEG_SHADOW, 100, 100, 5000);
+		tick();
+	}
+	assert_true(registry_gets_copies(e));
+	return predictor_model(f->g.predictor)->hazard.learnt;
+}
+
+/* What comes of it is seen: the copies are as much as it lost. */
+static void
+an_old_primary_that_gets_copies_of_all_is_learnt_from(void **state)
+{
+	struct endpoint *e = fake_endpoint(f, "dns", "dns1");
+	struct config_mirror mirror = {.share = SHARE_ONE / 2, .shadows = 1, .to_primary = true};
+
+	assert_int_equal(registry_set_shift(f->g.registry, e, SHARE_ONE, SETTING_RUNTIME), 0);
+	assert_int_equal(registry_set_mirror(f->g.registry, e, &mirror, SETTING_RUNTIME), 0);
+	assert_int_equal(learnt_of_ten_minutes(e, "dns", "dns1"), 0);
+	mirror.share = SHARE_ONE;
+	assert_int_equal(registry_set_mirror(f->g.registry, e, &mirror, SETTING_RUNTIME), 0);
+	assert_true(learnt_of_ten_minutes(e, "dns", "dns1") > 0);
+}
+
 /* Syslog, NetFlow. */
 static void
 a_service_that_never_answers_does_not_fail_by_that(void **state)
@@ -488,6 +516,7 @@ main(void)
 			TEST(a_server_that_stops_answering_fails_and_its_peer_does_not),
 			TEST(copies_speak_for_a_server_that_lost_its_traffic),
 			TEST(a_service_that_never_answers_does_not_fail_by_that),
+			TEST(an_old_primary_that_gets_copies_of_all_is_learnt_from),
 			TEST(without_traffic_or_copies_nothing_is_learnt),
 			TEST(a_server_that_is_down_says_so),
 			TEST(an_endpoint_of_which_nothing_is_known_has_no_model),
