@@ -323,8 +323,10 @@ take_over(struct steering *s, struct endpoint *e, struct pair *p, uint64_t now_m
 		steering_hold(s, e, true);
 		return;
 	}
-	if (e->shift != e->config->shift)
+	if (e->shift != e->config->shift) {
+		p->policy.mirror = e->policy.mirrors;
 		policy_adopt(&p->policy, e->shift, e->config->shift, now_ms);
+	}
 	policy_resume(&p->policy, &e->service->config->policy, &memory, now_ms);
 }
 

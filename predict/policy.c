@@ -699,7 +699,8 @@ policy_adopt(struct policy *p, uint32_t shift, uint32_t base, uint64_t now_ms)
 	p->shift = shift;
 	p->base = base;
 	p->step_since_ms = now_ms;
-	p->mirror = p->beyond = false;
+	p->mirror = p->mirror && shift > base; /* the old primary's copies go on */
+	p->beyond = false;
 	memset(p->told, 0, sizeof(p->told));
 	p->approved = shift > base;
 	p->state = shift == POLICY_SHARE_ONE ? POLICY_STATE_shifted

@@ -122,7 +122,8 @@ struct policy_decision policy_run(
 /* Mode advise: the shift that was asked for may begin. */
 void policy_approve(struct policy *p);
 
-/* Takes over a shift that was found at start: kept, compared anew, and led to an end from there. */
+/* Takes over a shift that was found at start: kept, compared anew, and led to an end from there. The wish for copies stays
+ * as it is while traffic is shifted, and ends at home. */
 void policy_adopt(struct policy *p, uint32_t shift, uint32_t base, uint64_t now_ms);
 
 /* What of it must outlast a restart: how far it was, and what the next shift waits for. Times are of one clock, in ms. */

@@ -69,6 +69,43 @@ traffic_returns_to_a_primary_whose_copies_do_well(void **state)
 	world_free(w);
 }
 
+static struct world *
+world_of_udp(void)
+{
+	return world_of("dns", (const char *[]){"dns1", "dns1s", "dns2"}, POLICY_ACT);
+}
+
+/* Where the policy began to mirror, and not the configuration. */
+static void
+copies_to_an_old_primary_go_on_after_a_restart_and_a_hold(void **state)
+{
+	struct world *w = world_of_udp();
+	json_t *saved;
+
+	seconds(w, 60);
+	w->primary_errors = 0.5;
+	assert_true(becomes(w, SHARE_ONE, 60));
+	assert_true(w->primary->policy.mirrors && registry_gets_copies(w->primary));
+	saved = registry_state(w->f->g.registry);
+	world_free(w);
+	w = world_of_udp();
+	assert_int_equal(registry_restore(w->f->g.registry, saved), 0);
+	json_decref(saved);
+	w->primary_errors = 0.5;
+	seconds(w, 5);
+	assert_true(registry_gets_copies(w->primary));
+	steering_hold(w->f->g.steering, w->primary, true);
+	second(w);
+	steering_hold(w->f->g.steering, w->primary, false);
+	seconds(w, 5);
+	assert_true(registry_gets_copies(w->primary));
+	w->primary_errors = 0;
+	assert_true(becomes(w, 0, 120));
+	second(w);
+	assert_int_equal(w->primary->mirror.share, 0);
+	world_free(w);
+}
+
 static void
 without_copies_it_is_tried_with_traffic(void **state)
 {
@@ -114,6 +151,7 @@ main(void)
 					a_shadow_that_begins_to_answer_otherwise_loses_what_it_got),
 			cmocka_unit_test(answers_that_may_differ_stand_in_nobodys_way),
 			cmocka_unit_test(traffic_returns_to_a_primary_whose_copies_do_well),
+			cmocka_unit_test(copies_to_an_old_primary_go_on_after_a_restart_and_a_hold),
 			cmocka_unit_test(without_copies_it_is_tried_with_traffic),
 			cmocka_unit_test(a_shadow_that_answers_otherwise_after_the_shift_loses_all),
 	};
