@@ -78,15 +78,6 @@ risk_json(const struct predictor_view *v)
 			reasons_json(v));
 }
 
-json_t *
-api_risk_json(struct gateway *g, const struct endpoint *e)
-{
-	struct predictor_view v;
-
-	predictor_view(g->predictor, e, &v);
-	return v.risk ? risk_json(&v) : json_null();
-}
-
 static json_t *
 metrics_json(const struct predictor_view *v)
 {

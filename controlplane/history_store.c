@@ -25,7 +25,6 @@ enum statement {
 	ROLLBACK,
 	SERIES_FIND,
 	SERIES_ADD,
-	SERIES_NAMES,
 	SERIES_SEEN,
 	SERIES_FORGET,
 	SERIES_LAST,
@@ -54,7 +53,6 @@ static const char *const statement_text[STATEMENTS] = {
 				"metric=?3",
 		[SERIES_ADD] = "INSERT INTO series(service, endpoint, metric, seen) "
 			       "VALUES(?1, ?2, ?3, unixepoch())",
-		[SERIES_NAMES] = "SELECT service, endpoint, metric FROM series WHERE id=?1",
 		[SERIES_SEEN] = "UPDATE series SET seen=?2 WHERE id=?1",
 		[SERIES_FORGET] =
 				"DELETE FROM series WHERE seen<(SELECT min(slot) FROM chunk WHERE "
@@ -431,22 +429,6 @@ history_store_series(struct history_store *s, const char *const name[3], int64_t
 	if (error == 0)
 		*id = found;
 	return error;
-}
-
-int
-history_store_series_names(struct history_store *s, int64_t id, const char *name[3])
-{
-	sqlite3_stmt *st = s->statement[SERIES_NAMES];
-	int i, rc;
-
-	sqlite3_reset(st);
-	sqlite3_bind_int64(st, 1, id);
-	rc = sqlite3_step(st);
-	if (rc != SQLITE_ROW)
-		return rc == SQLITE_DONE ? -ENOENT : history_store_error(s->db, rc);
-	for (i = 0; i < 3; i++)
-		name[i] = (const char *)sqlite3_column_text(st, i);
-	return 0;
 }
 
 int

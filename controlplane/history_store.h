@@ -37,9 +37,8 @@ int history_store_check_place(struct history_store *s);
 int history_store_begin(struct history_store *s);
 int history_store_commit(struct history_store *s);
 
-/* The id of a series, 1 or more, which is made if it is new; and back. Names are valid until the next call. */
+/* The id of a series, 1 or more, which is made if it is new. */
 int history_store_series(struct history_store *s, const char *const name[3], int64_t *id);
-int history_store_series_names(struct history_store *s, int64_t id, const char *name[3]);
 /* Forgets series of which nothing is kept any more: `history_store_seen` is told of each chunk of the last tier. */
 int history_store_seen(struct history_store *s, int64_t id, uint32_t second);
 int history_store_forget_series(struct history_store *s);

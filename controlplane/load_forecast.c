@@ -448,23 +448,6 @@ of_service(const struct load_forecasts *f, const struct service *service)
 }
 
 double
-load_forecast_endpoint(struct load_forecasts *f, const struct endpoint *e, double ahead_s, double q)
-{
-	const struct load_series *s = of_endpoint(f, e);
-
-	return s ? load_series_quantile(s, &f->calendar, f->zone_s, ahead_s, q) : NAN;
-}
-
-double
-load_forecast_service(
-		struct load_forecasts *f, const struct service *service, double ahead_s, double q)
-{
-	const struct load_series *s = of_service(f, service);
-
-	return s ? load_series_quantile(s, &f->calendar, f->zone_s, ahead_s, q) : NAN;
-}
-
-double
 load_forecast_share_of_capacity(
 		struct load_forecasts *f, const struct endpoint *e, double ahead_s, double q)
 {

@@ -25,15 +25,9 @@ void load_forecasts_tick(struct load_forecasts *f);
 /* The same at a time: UTC, and what local time is ahead of it. */
 void load_forecasts_tick_at(struct load_forecasts *f, int64_t wall_s, int32_t zone_s);
 
-/* The q-quantile (0 to 1) of an endpoint's load `ahead_s` from now, in 1/s; NAN until enough was seen, or if `f` is
- * NULL, here and below. What is beyond the horizon (an endpoint's 5 min, a service's hour) is taken at it. */
-double load_forecast_endpoint(
-		struct load_forecasts *f, const struct endpoint *e, double ahead_s, double q);
-double load_forecast_service(
-		struct load_forecasts *f, const struct service *s, double ahead_s, double q);
-
-/* The same for the endpoint as a share of what it can take (`capacity`), at its highest from now to then; NAN without
- * a capacity. Cheap: remembered until the next interval ends. For the risk's RISK_LOAD. */
+/* The q-quantile (0 to 1) of an endpoint's load as a share of what it can take (`capacity`), at its highest from now to
+ * `ahead_s` (what is beyond 5 min is taken at it); NAN without a capacity, until enough was seen, or if `f` is NULL.
+ * Cheap: remembered until the next interval ends. For the risk's RISK_LOAD. */
 double load_forecast_share_of_capacity(
 		struct load_forecasts *f, const struct endpoint *e, double ahead_s, double q);
 

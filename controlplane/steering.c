@@ -629,12 +629,6 @@ steering_asked_or_null(struct steering *s, uint64_t number)
 	return NULL;
 }
 
-json_t *
-steering_decisions(const struct steering *s, const struct steering_query *q)
-{
-	return steering_record_list(s->record, q);
-}
-
 struct steering_record *
 steering_record_of(struct steering *s)
 {

@@ -51,12 +51,10 @@ int steering_approve(struct steering *s, struct endpoint *e);
 /* The endpoint whose decision of this number awaits approval, or NULL. */
 struct endpoint *steering_asked_or_null(struct steering *s, uint64_t number);
 
-/* Decisions with a number greater than `after`, oldest first, at most `max` of the newest: an array, new reference.
- * `service` and `endpoint` may be NULL. */
+/* Which decisions: those with a number greater than `after`. `service` and `endpoint` may be NULL. */
 struct steering_query {
 	const char *service, *endpoint;
 	uint64_t after, since_ms;
 	uint32_t max;
 };
-json_t *steering_decisions(const struct steering *s, const struct steering_query *q);
 struct steering_record *steering_record_of(struct steering *s); /* lives as long as it */

@@ -24,6 +24,7 @@ struct steering_case {
 /* Returns the decision's number, from 1. */
 uint64_t steering_record_add(struct steering_record *r, const struct steering_case *c);
 
+/* Oldest first, at most `max` of the newest: an array, new reference. */
 json_t *steering_record_list(const struct steering_record *r, const struct steering_query *q);
 /* The same, but at most `max` of the oldest that are kept. */
 json_t *steering_record_next(const struct steering_record *r, const struct steering_query *q);

@@ -17,6 +17,7 @@
 #include "measure.h"
 #include "predictor.h"
 #include "registry.h"
+#include "steering_record.h"
 #include "steering_rules.h"
 
 #define REQUESTS 100 /* per second, of the pair */
@@ -170,7 +171,7 @@ static inline bool
 was_decided_because(const struct world *w, const char *rung, const char *seen)
 {
 	struct steering_query q = {.max = 1000};
-	json_t *decisions = steering_decisions(w->f->g.steering, &q), *d;
+	json_t *decisions = steering_record_list(steering_record_of(w->f->g.steering), &q), *d;
 	bool found = false;
 	size_t i;
 

@@ -76,7 +76,7 @@ observing_touches_nothing_and_tells_once(void **state)
 	seconds(w, 30);
 	assert_int_equal(w->most, 0);
 	assert_int_equal(w->f->applied, 0);
-	decisions = steering_decisions(w->f->g.steering, &q);
+	decisions = steering_record_list(steering_record_of(w->f->g.steering), &q);
 	assert_int_equal(json_array_size(decisions), 1);
 	assert_string_equal(
 			json_string_value(json_object_get(json_array_get(decisions, 0), "outcome")),
