@@ -55,7 +55,7 @@ struct collector {
 	struct gateway *g;
 	uint64_t tick_ms; /* monotonic, of the last tick; 0: none yet */
 	double seconds;
-	uint64_t reloads; /* of the registry, at which the slots' owners were looked up */
+	uint64_t generation; /* of the configuration, at which the slots' owners were looked up */
 	uint32_t lcores;
 	uint32_t slot_count;
 	struct slot *slot; /* by eid */
@@ -336,9 +336,9 @@ owners_look_up(struct collector *c)
 	struct endpoint_walk walk;
 	size_t i;
 
-	if (c->reloads == registry_config_generation(c->g->registry))
+	if (c->generation == registry_config_generation(c->g->registry))
 		return;
-	c->reloads = registry_config_generation(c->g->registry);
+	c->generation = registry_config_generation(c->g->registry);
 	for (i = 0; i < registry_service_count(c->g->registry); i++)
 		service_look_up(c, registry_service_at(c->g->registry, i));
 	endpoint_walk_init(&walk, c->g->registry, NULL);

@@ -11,7 +11,7 @@
 
 struct measurements;
 
-/* The traffic that an endpoint serves itself, and the copies that it gets as a shadow. */
+/* The traffic that an endpoint serves itself, and the copies that it gets as a shadow, or after a shift. */
 enum measure_side {
 	MEASURE_SERVING,
 	MEASURE_COPIES,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The risk of every endpoint, each second: models per metric and endpoint, peers, outcomes and calibration around
- * predict/risk.h. Control thread.
+ * The risk of every endpoint that does anything, each second: models per metric and endpoint, peers, outcomes and
+ * calibration around predict/risk.h. Control thread.
  */
 #pragma once
 
@@ -21,7 +21,8 @@ void predictor_free(struct predictor *p); /* saves the models; before history_fr
 void predictor_tick(struct predictor *p);
 void predictor_tick_at(struct predictor *p, uint64_t now_ms); /* the same, at a monotonic time */
 
-/* NULL for an endpoint of which nothing is known. Valid until the next tick. */
+/* Of an endpoint of which nothing was ever measured: a risk that says so, the same for all of them. NULL before the first
+ * tick, and of one that was not looked at since its model was read. Valid until the next tick. */
 const struct risk *predictor_risk_or_null(const struct predictor *p, const struct endpoint *e);
 
 /* The same with what it was made of, and of which traffic; `risk` NULL as above. */
