@@ -163,14 +163,19 @@ restore_when(struct load_series *s, const char *text, const void *state, size_t 
 	}
 }
 
+static bool
+is_of(const struct load_series *s, const struct config_service *config, const char *endpoint)
+{
+	return !strcmp(s->service, config->name) && !strcmp(s->endpoint, endpoint);
+}
+
 /* NULL when out of memory: tried again with the next load. */
 static struct load_series *
 series_of(struct load_series **slot, const struct config_service *config, const char *endpoint)
 {
 	struct load_series *s = *slot;
 
-	if (s && !strcmp(s->service, config->name) && !strcmp(s->endpoint, endpoint) &&
-			load_series_fits(s, config))
+	if (s && is_of(s, config, endpoint) && load_series_fits(s, config))
 		return s;
 	load_series_free(s);
 	*slot = load_series_create(config, endpoint);
@@ -436,7 +441,7 @@ of_endpoint(const struct load_forecasts *f, const struct endpoint *e)
 {
 	struct load_series *s = f && e->eid < f->endpoints ? f->endpoint[e->eid] : NULL;
 
-	return s && !strcmp(s->endpoint, e->config->name) ? s : NULL;
+	return s && is_of(s, e->service->config, e->config->name) ? s : NULL;
 }
 
 static struct load_series *
@@ -444,7 +449,7 @@ of_service(const struct load_forecasts *f, const struct service *service)
 {
 	struct load_series *s = f && service->sid < f->services ? f->service[service->sid] : NULL;
 
-	return s && !strcmp(s->service, service->config->name) ? s : NULL;
+	return s && is_of(s, service->config, "") ? s : NULL;
 }
 
 double
